@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: MIT
+# Ringfort's one Makefile: the hypervisor and its host tests here, every other component in the fragment beside it.
+#
+#   make            everything under build/           make run     a guest running in QEMU, from nothing
+#   make test       all tests                         make install DESTDIR=  Dom0's side into a Debian root
+#   make deps       Debian packages that are missing  make clean
+
+BUILD ?= build
+CXX := g++-12
+MAKEFLAGS += --no-builtin-rules
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := all
+.DELETE_ON_ERROR:
+.SECONDARY:
+
+WARNINGS := -Wall -Wextra -Wnon-virtual-dtor -Werror
+DEPENDENCIES = -MMD -MP
+
+# ---- hypervisor ----------------------------------------------------------------------------------------------------
+
+HV_ROOMS := base cpu mm guest dev time pvmmu sched event grant pvcpu domain hypercall dom0 dom0/codec entry boot
+HV_SOURCES := $(foreach room,$(HV_ROOMS),$(wildcard hypervisor/$(room)/*.cpp hypervisor/$(room)/*.S)) hypervisor/main.cpp
+HV_OBJECTS := $(patsubst hypervisor/%,$(BUILD)/hypervisor/%.o,$(HV_SOURCES))
+HV_INCLUDES := -Ihypervisor -Iguest-abi
+HV_FLAGS := -std=c++23 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -fPIE -fvisibility=hidden -mcmodel=small \
+	-mno-red-zone -mgeneral-regs-only -fno-threadsafe-statics -fno-asynchronous-unwind-tables -fno-stack-protector \
+	-fcf-protection=none -fno-omit-frame-pointer -ffunction-sections -fdata-sections -fno-strict-aliasing $(WARNINGS)
+# Debian's decompressors, used at boot to unpack the Dom0 kernel (hypervisor/dom0/README.md).
+HV_LIBRARIES := -Wl,--start-group -l:liblzma.a -l:libz.a -l:libzstd.a -l:liblz4.a -Wl,--end-group
+HV_LINK := -Wl,--no-relax -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=sha1 -Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack
+
+.PHONY: all hypervisor
+all: hypervisor
+hypervisor: $(BUILD)/ringfort
+
+$(BUILD)/ringfort: $(HV_OBJECTS) hypervisor/ringfort.ld
+	@echo "LINK  $@"
+	@$(CXX) $(HV_LINK) -T hypervisor/ringfort.ld -o $@ $(HV_OBJECTS) $(HV_LIBRARIES)
+
+$(BUILD)/hypervisor/%.cpp.o: hypervisor/%.cpp
+	@mkdir -p $(@D); echo "CXX   $<"
+	@$(CXX) $(HV_FLAGS) $(HV_FLAGS_$(subst /,_,$*)) $(HV_INCLUDES) $(DEPENDENCIES) -c $< -o $@
+
+$(BUILD)/hypervisor/%.S.o: hypervisor/%.S
+	@mkdir -p $(@D); echo "AS    $<"
+	@$(CXX) -g $(HV_INCLUDES) $(DEPENDENCIES) -c $< -o $@
+
+-include $(HV_OBJECTS:.o=.d)
+
+# ---- other components ----------------------------------------------------------------------------------------------
+
+-include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/host/host.mk dom0-tools/tools.mk \
+	pv-drivers/drivers.mk
+
+.PHONY: clean
+clean:
+	rm -rf $(BUILD)/hypervisor $(BUILD)/ringfort $(BUILD)/tests $(BUILD)/dom0 $(BUILD)/host

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// The store's journal on disk (usually in /run): appended to each turn, replaced by a snapshot when it has grown. The first
+/// batch names the boot of the machine it belongs to; a journal of another boot is of no use and is discarded. One process
+/// at a time holds the directory's lock. Survives kill -9 at any point; not meant to survive power loss.
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "xen/error.hpp"
+
+namespace rf::rpc {
+
+class JournalFile {
+public:
+    JournalFile(JournalFile&& other) noexcept;
+    JournalFile& operator=(JournalFile&&) = delete;
+    ~JournalFile();
+
+    /// Opens or creates the directory and takes its lock. `identity` is that of this boot.
+    [[nodiscard]] static xen::Result<JournalFile> open(const std::string& directory, std::string identity);
+
+    /// The batches of an earlier run in this boot, oldest first; empty if there is none. A broken tail is left out.
+    [[nodiscard]] xen::Result<std::vector<std::string>> load() const;
+    /// Appends one batch; on failure the file is as before.
+    [[nodiscard]] xen::Result<void> append(std::string_view batch);
+    /// Replaces the whole journal by one batch, atomically.
+    [[nodiscard]] xen::Result<void> replace(std::string_view snapshot);
+    /// Whether appending has made the journal much larger than a snapshot.
+    [[nodiscard]] bool has_grown() const;
+
+private:
+    JournalFile(std::string path, std::string identity, int lock)
+        : path_(std::move(path)), identity_(std::move(identity)), lock_(lock) {}
+
+    std::string path_;
+    std::string identity_;
+    int lock_ = -1;
+    int file_ = -1;
+    std::size_t size_ = 0;
+    std::size_t snapshot_size_ = 0;
+};
+
+/// Identity of the present boot, from the kernel.
+[[nodiscard]] std::string boot_identity();
+
+}  // namespace rf::rpc

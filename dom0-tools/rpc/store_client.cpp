@@ -1,0 +1,331 @@
+// SPDX-License-Identifier: MIT
+#include "rpc/store_client.hpp"
+
+#include <array>
+#include <cerrno>
+#include <cstring>
+#include <fcntl.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <utility>
+
+namespace rf::rpc {
+namespace {
+
+using store::Type;
+
+std::string terminated(std::string_view text)
+{
+    return std::string(text) + '\0';
+}
+
+/// errno of a wire error name; EIO for one we do not know.
+int errno_of(std::string_view name)
+{
+    static constexpr std::pair<std::string_view, int> names[] = {
+        {"EINVAL", EINVAL}, {"EACCES", EACCES}, {"EEXIST", EEXIST}, {"EISDIR", EISDIR}, {"ENOENT", ENOENT},
+        {"ENOMEM", ENOMEM}, {"ENOSPC", ENOSPC}, {"EIO", EIO},       {"ENOTEMPTY", ENOTEMPTY}, {"ENOSYS", ENOSYS},
+        {"EROFS", EROFS},   {"EBUSY", EBUSY},   {"EAGAIN", EAGAIN}, {"EISCONN", EISCONN}, {"E2BIG", E2BIG},
+        {"EPERM", EPERM},
+    };
+    for (const auto& [text, number] : names)
+        if (text == name)
+            return number;
+    return EIO;
+}
+
+std::vector<std::string> strings_of(std::string_view payload)
+{
+    std::vector<std::string> result;
+    if (const auto strings = store::split_strings(payload))
+        result.assign(strings->begin(), strings->end());
+    return result;
+}
+
+xen::Result<void> discard(xen::Result<std::string> answer)
+{
+    if (!answer)
+        return std::unexpected(std::move(answer.error()));
+    return {};
+}
+
+}  // namespace
+
+StoreClient::StoreClient(StoreClient&& other) noexcept
+    : descriptor_(std::exchange(other.descriptor_, -1)), assembler_(std::move(other.assembler_)),
+      events_(std::move(other.events_)), last_request_(other.last_request_)
+{
+}
+
+StoreClient& StoreClient::operator=(StoreClient&& other) noexcept
+{
+    std::swap(descriptor_, other.descriptor_);
+    std::swap(assembler_, other.assembler_);
+    std::swap(events_, other.events_);
+    std::swap(last_request_, other.last_request_);
+    return *this;
+}
+
+StoreClient::~StoreClient()
+{
+    if (descriptor_ >= 0)
+        ::close(descriptor_);
+}
+
+xen::Result<StoreClient> StoreClient::connect(const std::string& socket_path)
+{
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (socket_path.size() >= sizeof address.sun_path)
+        return xen::failure(ENAMETOOLONG, "cannot connect to the store at " + socket_path);
+    std::memcpy(address.sun_path, socket_path.data(), socket_path.size());
+    const int socket = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (socket < 0)
+        return xen::failure(errno, "cannot create a socket");
+    if (::connect(socket, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+        return StoreClient(socket);
+    const int problem = errno;
+    ::close(socket);
+    // In a domain that does not run the store, the kernel passes requests on.
+    if (const int device = ::open("/dev/xen/xenbus", O_RDWR | O_CLOEXEC); problem == ENOENT && device >= 0)
+        return StoreClient(device);
+    return xen::failure(problem, "cannot connect to the store at " + socket_path + " (is rf-stored running?)");
+}
+
+xen::Result<void> StoreClient::send(std::string_view bytes)
+{
+    while (!bytes.empty()) {
+        const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return xen::failure(errno, "cannot send to the store");
+        bytes.remove_prefix(static_cast<std::size_t>(count));
+    }
+    return {};
+}
+
+xen::Result<bool> StoreClient::receive(Wait wait)
+{
+    pollfd poll_entry{descriptor_, POLLIN, 0};
+    const int ready = ::poll(&poll_entry, 1, wait == Wait::yes ? timeout_seconds * 1000 : 0);
+    if (ready < 0 && errno != EINTR)
+        return xen::failure(errno, "cannot wait for the store");
+    if (ready <= 0) {
+        if (wait == Wait::yes && ready == 0)
+            return xen::failure(ETIMEDOUT, "the store does not answer");
+        return false;
+    }
+    std::array<char, store::header_bytes + store::payload_max> buffer;
+    const ssize_t count = ::read(descriptor_, buffer.data(), buffer.size());
+    if (count < 0 && (errno == EINTR || errno == EAGAIN))
+        return false;
+    if (count <= 0)
+        return xen::failure(count < 0 ? errno : EPIPE, "the store has closed the connection");
+    assembler_.feed({buffer.data(), static_cast<std::size_t>(count)});
+    return true;
+}
+
+void StoreClient::queue_event(const store::Message& message)
+{
+    if (const auto strings = store::split_strings(message.payload); strings && strings->size() >= 2)
+        events_.push_back({std::string((*strings)[0]), std::string((*strings)[1])});
+}
+
+xen::Result<std::string> StoreClient::request(Type type, TransactionId transaction, std::string payload, std::string what)
+{
+    if (payload.size() > store::payload_max)
+        return xen::failure(E2BIG, std::move(what));
+    const std::uint32_t number = ++last_request_;
+    if (auto sent = send(store::encode({type, number, transaction, std::move(payload)})); !sent)
+        return xen::failure(sent.error().code, what + ": " + sent.error().message);
+    for (;;) {
+        auto message = assembler_.next();
+        if (!message)
+            return xen::failure(EPROTO, "the store sends nonsense");
+        if (*message && (*message)->type == Type::watch_event) {
+            queue_event(**message);
+        } else if (*message && (*message)->request == number) {
+            if ((*message)->type != Type::error)
+                return std::move((*message)->payload);
+            const std::string_view name = store::first_string((*message)->payload).value_or("");
+            return xen::failure(errno_of(name), std::move(what));
+        } else if (!*message) {
+            if (auto received = receive(Wait::yes); !received)
+                return xen::failure(received.error().code, what + ": " + received.error().message);
+        }
+    }
+}
+
+xen::Result<std::string> StoreClient::read(std::string_view path, TransactionId transaction)
+{
+    return request(Type::read, transaction, terminated(path), "cannot read " + std::string(path) + " from the store");
+}
+
+xen::Result<std::optional<std::string>> StoreClient::read_if_exists(std::string_view path, TransactionId transaction)
+{
+    auto value = read(path, transaction);
+    if (value)
+        return std::optional(std::move(*value));
+    if (value.error().code == ENOENT)
+        return std::nullopt;
+    return std::unexpected(std::move(value.error()));
+}
+
+xen::Result<void> StoreClient::write(std::string_view path, std::string_view value, TransactionId transaction)
+{
+    return discard(request(Type::write, transaction, terminated(path).append(value),
+                           "cannot write " + std::string(path) + " to the store"));
+}
+
+xen::Result<void> StoreClient::make_directory(std::string_view path, TransactionId transaction)
+{
+    return discard(request(Type::mkdir, transaction, terminated(path), "cannot create " + std::string(path) + " in the store"));
+}
+
+xen::Result<void> StoreClient::remove(std::string_view path, TransactionId transaction)
+{
+    auto done = discard(request(Type::rm, transaction, terminated(path), "cannot remove " + std::string(path) + " from the store"));
+    if (!done && done.error().code == ENOENT)
+        return {};
+    return done;
+}
+
+xen::Result<std::vector<std::string>> StoreClient::list(std::string_view path, TransactionId transaction)
+{
+    const std::string what = "cannot list " + std::string(path) + " in the store";
+    auto names = request(Type::directory, transaction, terminated(path), what);
+    if (names)
+        return strings_of(*names);
+    if (names.error().code != E2BIG)
+        return std::unexpected(std::move(names.error()));
+    // Too many for one message: fetch in parts, and start over when the list changes in between.
+    std::string all;
+    std::string generation;
+    for (;;) {
+        auto part = request(Type::directory_part, transaction, terminated(path) + terminated(std::to_string(all.size())), what);
+        if (!part)
+            return std::unexpected(std::move(part.error()));
+        const std::string_view seen = store::first_string(*part).value_or("");
+        const std::string_view rest = std::string_view(*part).substr(std::min(part->size(), seen.size() + 1));
+        if (!all.empty() && seen != generation) {
+            all.clear();
+            continue;
+        }
+        generation = seen;
+        const bool last = rest.empty() || rest == std::string_view("\0", 1) || rest.ends_with(std::string_view("\0\0", 2));
+        all.append(last && !rest.empty() ? rest.substr(0, rest.size() - 1) : rest);
+        if (last)
+            return strings_of(all);
+    }
+}
+
+xen::Result<std::vector<std::string>> StoreClient::permissions(std::string_view path, TransactionId transaction)
+{
+    auto answer = request(Type::get_perms, transaction, terminated(path), "cannot get permissions of " + std::string(path));
+    if (!answer)
+        return std::unexpected(std::move(answer.error()));
+    return strings_of(*answer);
+}
+
+xen::Result<void> StoreClient::set_permissions(std::string_view path, const std::vector<std::string>& entries,
+                                               TransactionId transaction)
+{
+    std::string payload = terminated(path);
+    for (const std::string& entry : entries)
+        payload += terminated(entry);
+    return discard(request(Type::set_perms, transaction, std::move(payload), "cannot set permissions of " + std::string(path)));
+}
+
+xen::Result<StoreClient::TransactionId> StoreClient::start_transaction()
+{
+    const auto answer = request(Type::transaction_start, no_transaction, terminated(""), "cannot start a store transaction");
+    if (!answer)
+        return std::unexpected(answer.error());
+    const auto number = store::parse_number<std::uint32_t>(store::first_string(*answer).value_or(""));
+    if (!number)
+        return xen::failure(EPROTO, "cannot start a store transaction");
+    return *number;
+}
+
+xen::Result<void> StoreClient::end_transaction(TransactionId transaction, Ending ending)
+{
+    return discard(request(Type::transaction_end, transaction, terminated(ending == Ending::commit ? "T" : "F"),
+                           "cannot end a store transaction"));
+}
+
+xen::Result<void> StoreClient::watch(std::string_view path, std::string_view token)
+{
+    return discard(request(Type::watch, no_transaction, terminated(path) + terminated(token), "cannot watch " + std::string(path)));
+}
+
+xen::Result<void> StoreClient::unwatch(std::string_view path, std::string_view token)
+{
+    return discard(request(Type::unwatch, no_transaction, terminated(path) + terminated(token),
+                           "cannot stop watching " + std::string(path)));
+}
+
+xen::Result<std::optional<WatchEvent>> StoreClient::next_event()
+{
+    while (events_.empty()) {
+        auto message = assembler_.next();
+        if (!message)
+            return xen::failure(EPROTO, "the store sends nonsense");
+        if (*message) {
+            if ((*message)->type == Type::watch_event)
+                queue_event(**message);
+            continue;
+        }
+        const auto received = receive(Wait::no);
+        if (!received)
+            return std::unexpected(received.error());
+        if (!*received)
+            return std::nullopt;
+    }
+    WatchEvent event = std::move(events_.front());
+    events_.pop_front();
+    return event;
+}
+
+xen::Result<void> StoreClient::introduce(std::uint16_t domain, std::uint64_t frame, std::uint32_t port)
+{
+    return discard(request(Type::introduce, no_transaction,
+                           terminated(std::to_string(domain)) + terminated(std::to_string(frame)) + terminated(std::to_string(port)),
+                           "the store cannot connect to domain " + std::to_string(domain)));
+}
+
+xen::Result<void> StoreClient::release(std::uint16_t domain)
+{
+    return discard(request(Type::release, no_transaction, terminated(std::to_string(domain)),
+                           "the store cannot release domain " + std::to_string(domain)));
+}
+
+xen::Result<void> StoreClient::resume(std::uint16_t domain)
+{
+    return discard(request(Type::resume, no_transaction, terminated(std::to_string(domain)),
+                           "the store cannot resume domain " + std::to_string(domain)));
+}
+
+xen::Result<bool> StoreClient::is_introduced(std::uint16_t domain)
+{
+    auto answer = request(Type::is_domain_introduced, no_transaction, terminated(std::to_string(domain)),
+                          "cannot ask the store about domain " + std::to_string(domain));
+    if (!answer)
+        return std::unexpected(std::move(answer.error()));
+    return answer->starts_with('T');
+}
+
+xen::Result<std::string> StoreClient::control(const std::vector<std::string>& words)
+{
+    std::string payload;
+    for (const std::string& word : words)
+        payload += terminated(word);
+    auto answer = request(Type::control, no_transaction, std::move(payload), "the store refuses the command");
+    if (answer && answer->ends_with('\0'))
+        answer->pop_back();
+    return answer;
+}
+
+}  // namespace rf::rpc

@@ -1,0 +1,99 @@
+// SPDX-License-Identifier: MIT
+/// The turn loop of StoreService: who is served when, and the order of journal and replies.
+#include <boost/asio/post.hpp>
+
+#include "rpc/log.hpp"
+#include "rpc/store_service.hpp"
+
+namespace rf::rpc {
+namespace {
+
+/// Requests one client may have served per turn, and clients per turn.
+constexpr unsigned requests_per_turn = 8;
+constexpr std::size_t clients_per_turn = 64;
+
+}  // namespace
+
+void StoreService::wake(store::ConnectionId connection)
+{
+    if (queued_.insert(connection).second)
+        queue_.push_back(connection);
+    schedule();
+}
+
+void StoreService::schedule()
+{
+    if (scheduled_)
+        return;
+    scheduled_ = true;
+    boost::asio::post(io_, [this] { turn(); });
+}
+
+void StoreService::turn()
+{
+    scheduled_ = false;
+    std::map<store::ConnectionId, Peer::Work> served;
+    while (!queue_.empty() && served.size() < clients_per_turn) {
+        const store::ConnectionId connection = queue_.front();
+        queue_.pop_front();
+        queued_.erase(connection);
+        // A copy of the pointer: a request may drop the very peer that made it.
+        if (const auto peer = peers_.find(connection); peer != peers_.end())
+            served[connection] = std::shared_ptr(peer->second)->take_requests(server_, requests_per_turn);
+    }
+    write_journal();
+    for (const store::ConnectionId connection : server_.take_ready_outputs())
+        served.try_emplace(connection, Peer::Work::idle);
+    for (const auto& [connection, work] : served)
+        finish(connection, work);
+    if (!queue_.empty())
+        schedule();
+}
+
+void StoreService::finish(store::ConnectionId connection, Peer::Work work)
+{
+    const auto peer = peers_.find(connection);
+    if (peer == peers_.end())
+        return;
+    if (peer->second->send_replies(server_) == Peer::Work::closed || work == Peer::Work::closed) {
+        drop(connection);
+        return;
+    }
+    rearm(connection);
+    if (work == Peer::Work::more || (work == Peer::Work::blocked && server_.accepts_requests(connection)))
+        wake(connection);
+}
+
+/// Lets the ring's event be reported again. Events that came in between are pending and arrive now.
+void StoreService::rearm(store::ConnectionId connection)
+{
+    for (auto& [domain, ring] : rings_) {
+        if (ring.connection != connection || !ring.masked)
+            continue;
+        ring.masked = false;
+        if (auto armed = doors_.events.unmask(ring.port); !armed)
+            log(Severity::error, armed.error().text());
+    }
+}
+
+void StoreService::drop(store::ConnectionId connection)
+{
+    peers_.erase(connection);
+    server_.disconnect(connection);
+}
+
+void StoreService::write_journal()
+{
+    const std::string records = server_.take_records();
+    if (records.empty())
+        return;
+    auto written = journal_.append(records);
+    if (!written || journal_.has_grown())
+        written = journal_.replace(server_.snapshot());
+    // Serving on without a journal is better than not serving; the next turn tries again with a whole snapshot.
+    if (!written && !journal_failed_)
+        log(Severity::error, written.error().text() + "; a restart now would lose changes");
+    journal_failed_ = !written;
+}
+
+}  // namespace rf::rpc

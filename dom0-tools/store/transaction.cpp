@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "store/transaction.hpp"
+
+namespace rf::store {
+namespace {
+
+constexpr unsigned bit(Transaction::Part part)
+{
+    return part == Transaction::Part::node ? 1u : 2u;
+}
+
+}  // namespace
+
+void Transaction::touch(std::string_view path, Part part)
+{
+    const auto found = touched_.find(path);
+    if (found != touched_.end()) {
+        found->second |= bit(part);
+        return;
+    }
+    touched_.emplace(path, bit(part));
+    bytes_ += path.size() + object_overhead;
+}
+
+/// A path that does not exist also depends on where it would hang, whose permissions decide over it.
+void Transaction::touch(const Path& path, Part part)
+{
+    touch(path.text(), part);
+    const Tree::Nearest above = start_.nearest(path.text());
+    if (above.path != path.text())
+        touch(above.path, Part::node);
+}
+
+bool Transaction::has_room(const Caller& caller) const
+{
+    return caller.is_privileged() || log_.size() + touched_.size() < quota_.transaction_requests;
+}
+
+Result<const Node*> Transaction::readable(const Caller& caller, const Path& path, Part part)
+{
+    if (!has_room(caller))
+        return std::unexpected(Error::no_space);
+    touch(path, part);
+    std::vector<Change> none;
+    return View(own_, differences_, generation_, quota_, none).readable(caller, path);
+}
+
+Result<void> Transaction::apply(const Caller& caller, const Operation& operation)
+{
+    if (!has_room(caller))
+        return std::unexpected(Error::no_space);
+    touch(operation.path, Part::node);
+    std::vector<Change> not_yet;
+    auto done = View(own_, differences_, generation_, quota_, not_yet).apply(caller, operation);
+    if (!done)
+        return done;
+    bytes_ += operation.path.text().size() + operation.value.size() + object_overhead;
+    log_.push_back(operation);
+    return {};
+}
+
+bool Transaction::unchanged(const Tree& live) const
+{
+    for (const auto& [path, parts] : touched_) {
+        const Node* then = start_.find(path);
+        const Node* now = live.find(path);
+        if (then == now)
+            continue;
+        if (!then || !now)
+            return false;
+        if ((parts & bit(Part::node)) && then->generation != now->generation)
+            return false;
+        if ((parts & bit(Part::children)) && then->children_generation != now->children_generation)
+            return false;
+    }
+    return true;
+}
+
+Result<Transaction::Outcome> Transaction::commit(const Caller& caller, const Tree& live, const Ledger& ledger,
+                                                 std::uint64_t& generation) const
+{
+    if (fate_ == Fate::lost || !unchanged(live))
+        return std::unexpected(Error::again);
+    Outcome outcome{live, Ledger(&ledger), {}};
+    View view(outcome.tree, outcome.differences, generation, quota_, outcome.changes);
+    for (const Operation& operation : log_)
+        if (auto done = view.apply(caller, operation); !done)
+            return std::unexpected(done.error());
+    outcome.changes = merge_changes(std::move(outcome.changes));
+    return outcome;
+}
+
+std::vector<Change> merge_changes(std::vector<Change> changes)
+{
+    std::map<Path, std::size_t> first;
+    std::vector<Change> merged;
+    for (Change& change : changes) {
+        const auto [found, fresh] = first.try_emplace(change.path, merged.size());
+        if (fresh) {
+            merged.push_back(std::move(change));
+            continue;
+        }
+        Change& earlier = merged[found->second];
+        if (change.kind != Change::Kind::implied || earlier.kind == Change::Kind::removed)
+            earlier.kind = change.kind;
+        if (change.removed && !earlier.removed)
+            earlier.removed = std::move(change.removed);
+    }
+    return merged;
+}
+
+}  // namespace rf::store

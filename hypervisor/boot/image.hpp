@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// Where the image is in physical memory: linked for 2 MiB, but the loader may move it.
+
+#include "base/types.hpp"
+
+namespace rf::boot {
+
+/// Physical address of something in the image.
+[[nodiscard]] MachineAddress image_physical(void const* object);
+/// Set once, first of all: how far the loader moved the image from its link address.
+void set_image_displacement(std::int64_t bytes);
+
+} // namespace rf::boot

@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// The paravirtual processor's registers that no hardware register holds. Data only: room pvcpu gives it behaviour.
+/// Only the vCPU itself changes it, or its controller while the vCPU cannot run.
+
+#include "base/types.hpp"
+
+#include "base/atomic.hpp"
+
+#include <array>
+
+namespace rf::domain {
+
+/// Where the guest wants one exception vector delivered (xen_trap_info).
+struct TrapGate {
+    std::uint64_t address = 0; ///< 0: no handler
+    std::uint16_t selector = 0;
+    std::uint8_t flags = 0; ///< bits 0..1 privilege level that may raise it by `int n`; bit 2 masks events
+};
+
+/// A registered callback (callback_op).
+struct Callback {
+    std::uint64_t address = 0; ///< 0: not registered
+    bool masks_events = false;
+};
+
+struct PvState {
+    /// Guest kernel mode or guest user mode; both are ring 3 to the processor.
+    bool in_kernel = true;
+    /// Holds a level-4 table use each while valid.
+    Mfn kernel_root;
+    Mfn user_root;
+
+    std::uint64_t kernel_stack = 0; ///< stack_switch: where frames from user mode go
+    std::uint16_t kernel_stack_selector = 0;
+
+    std::array<TrapGate, 256> traps{};
+    Callback event, failsafe, syscall, syscall32, sysenter, nmi;
+    Atomic<bool> nmi_pending{false};
+
+    /// Segment state while the vCPU is not loaded; while it is, the hardware holds it. `gs_base` belongs to the current
+    /// mode and `other_gs_base` to the other one, as SWAPGS sees them.
+    std::uint64_t fs_base = 0, gs_base = 0, other_gs_base = 0;
+    std::uint16_t ds = 0, es = 0, fs = 0, gs = 0;
+
+    /// Frames of the guest's GDT, each a descriptor-page use; `gdt_entries` bounds valid selectors.
+    std::array<Mfn, 14> gdt_frames{};
+    unsigned gdt_entries = 0;
+    std::uint64_t ldt_base = 0;
+    unsigned ldt_entries = 0;
+    /// Frames of the LDT pages that could be found when it was set, each a descriptor-page use.
+    std::array<Mfn, 16> ldt_frames{};
+
+    bool task_switched = false;       ///< CR0.TS as the guest sees it
+    std::uint64_t control_register_4 = 0; ///< bits that the guest chose
+    unsigned io_privilege = 0;        ///< virtual IOPL
+    std::uint64_t io_bitmap = 0;      ///< guest address of its I/O permission bitmap
+    unsigned io_bitmap_ports = 0;
+    std::array<std::uint64_t, 8> debug{}; ///< dr0-3, 6, 7
+
+    /// Segment register load failed at resume: deliver the failsafe callback.
+    bool failsafe_due = false;
+};
+
+} // namespace rf::domain

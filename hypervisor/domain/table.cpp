@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: MIT
+#include "domain/table.hpp"
+
+#include "domain/teardown.hpp"
+#include "event/registry.hpp"
+#include "mm/id_table.hpp"
+#include "xen/event.h"
+
+namespace rf::domain {
+namespace {
+
+constinit Spinlock table_lock{LockRank::domain_table};
+constinit mm::IdTable<Domain> domains;
+/// One past the highest id ever entered; bounds searches.
+constinit std::uint16_t id_limit = 0;
+/// Where the search for an unused id starts, so that ids are not reused at once.
+constinit std::uint16_t next_id = 1;
+constinit std::uint32_t creations = 0;
+
+[[nodiscard]] bool is_gone(Domain& domain)
+{
+    return domain.life.load(acquire) == LifeState::dead && domain.references.load(acquire) == 1 &&
+           domain.memory.empty();
+}
+
+} // namespace
+
+DomainRef::~DomainRef()
+{
+    if (!domain_)
+        return;
+    bool const was_last_user = domain_->references.fetch_sub(1, acq_rel) == 2;
+    if (was_last_user && domain_->life.load(acquire) == LifeState::dead)
+        cpu::raise(cpu::Work::deferred);
+}
+
+Result<DomainRef> find(DomainId id)
+{
+    LockGuard guard(table_lock);
+    Domain* domain = domains.find(id);
+    if (!domain)
+        return fail(Errno::esrch);
+    domain->references.fetch_add(1, acq_rel);
+    return DomainRef{domain};
+}
+
+Result<DomainRef> find_target(Domain& caller, DomainId id)
+{
+    if (id == domid_self || id == caller.id()) {
+        caller.references.fetch_add(1, acq_rel);
+        return DomainRef{&caller};
+    }
+    if (!caller.is_control())
+        return fail(Errno::eperm);
+    return find(id);
+}
+
+Result<DomainRef> find_from(DomainId id)
+{
+    LockGuard guard(table_lock);
+    for (std::uint16_t candidate = id.value; candidate < id_limit; ++candidate) {
+        if (Domain* domain = domains.find(DomainId{candidate})) {
+            domain->references.fetch_add(1, acq_rel);
+            return DomainRef{domain};
+        }
+    }
+    return fail(Errno::esrch);
+}
+
+Status enter(mm::Box<Domain> domain)
+{
+    LockGuard guard(table_lock);
+    DomainId const id = domain->id();
+    if (domains.find(id))
+        return fail(Errno::eexist);
+    domain->creation_number = ++creations;
+    TRY(domains.set(id, domain.get()));
+    (void)domain.release(); // the table owns it from now on
+    id_limit = std::max<std::uint16_t>(id_limit, static_cast<std::uint16_t>(id.value + 1));
+    return {};
+}
+
+Result<DomainId> unused_id()
+{
+    LockGuard guard(table_lock);
+    for (unsigned tried = 0; tried < domid_first_reserved.value; ++tried) {
+        std::uint16_t const id = next_id;
+        next_id = static_cast<std::uint16_t>(id + 1 == domid_first_reserved.value ? 1 : id + 1);
+        if (!domains.find(DomainId{id}))
+            return DomainId{id};
+    }
+    return fail(Errno::enospc);
+}
+
+Domain* control_domain() { return domains.find(domain_zero); }
+
+void reap()
+{
+    while (true) {
+        mm::Box<Domain> gone;
+        {
+            LockGuard guard(table_lock);
+            for (std::uint16_t id = 0; id < id_limit && !gone; ++id) {
+                Domain* domain = domains.find(DomainId{id});
+                if (domain && is_gone(*domain)) {
+                    domains.clear(DomainId{id});
+                    gone = mm::Box<Domain>::adopt(domain);
+                }
+            }
+        }
+        if (!gone)
+            return;
+        gone = {};
+        event::registry.raise_global(xen::VIRQ_DOM_EXC);
+    }
+}
+
+} // namespace rf::domain

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// All domains by identifier. A Domain is reached only through a counted DomainRef.
+
+#include "domain/domain.hpp"
+
+namespace rf::domain {
+
+/// Keeps a domain alive while it is in scope; move-only.
+class DomainRef {
+public:
+    DomainRef() = default;
+    explicit DomainRef(Domain* domain) : domain_(domain) {}
+    DomainRef(DomainRef&& other) noexcept : domain_(std::exchange(other.domain_, nullptr)) {}
+    DomainRef& operator=(DomainRef&& other) noexcept
+    {
+        std::swap(domain_, other.domain_);
+        return *this;
+    }
+    ~DomainRef();
+    Domain* operator->() const { return domain_; }
+    Domain& operator*() const { return *domain_; }
+    explicit operator bool() const { return domain_ != nullptr; }
+
+private:
+    Domain* domain_ = nullptr;
+};
+
+/// The domain with this id, alive or dying. Errno::esrch.
+[[nodiscard]] Result<DomainRef> find(DomainId id);
+/// As find; DOMID_SELF and the caller's own id give the caller. Another domain needs control rights: Errno::eperm.
+[[nodiscard]] Result<DomainRef> find_target(Domain& caller, DomainId id);
+/// The first domain with an id >= `id`. Errno::esrch.
+[[nodiscard]] Result<DomainRef> find_from(DomainId id);
+/// Enters a new domain under its id. Errno::eexist.
+[[nodiscard]] Status enter(mm::Box<Domain> domain);
+/// An id that no domain has. Errno::enospc.
+[[nodiscard]] Result<DomainId> unused_id();
+/// The domain that hears global VIRQs: Dom0.
+[[nodiscard]] Domain* control_domain();
+
+} // namespace rf::domain

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: MIT
+#include "domain/teardown.hpp"
+
+#include "domain/table.hpp"
+#include "domain/vcpu.hpp"
+#include "event/registry.hpp"
+#include "mm/page_ref.hpp"
+#include "pvcpu/roots.hpp"
+#include "pvmmu/update.hpp"
+#include "sched/scheduler.hpp"
+#include "xen/event.h"
+
+namespace rf::domain {
+namespace {
+
+using Phase = Teardown::Phase;
+
+void stop(Domain& domain)
+{
+    domain.life.store(LifeState::dying, release);
+    domain.pause();
+    domain.for_each_vcpu([](Vcpu& vcpu) { vcpu.time.reset(); });
+    domain.pirqs.release_all();
+}
+
+[[nodiscard]] Progress release_vcpus(Domain& domain, Budget& budget)
+{
+    for (VcpuId& id = domain.teardown.vcpu; id < domain.vcpu_limit(); ++id) {
+        Vcpu* vcpu = domain.vcpu(id);
+        if (!vcpu)
+            continue;
+        if (pvcpu::release_roots(*vcpu, budget) == Progress::more)
+            return Progress::more;
+        vcpu->events.unregister_vcpu_info();
+    }
+    return Progress::done;
+}
+
+/// Takes the pins away, which undoes the page tables; frames that are half validated are undone too. The walk rotates
+/// the list, so it ends after one round even when nothing is freed.
+[[nodiscard]] Progress release_pins(Domain& domain, Budget& budget)
+{
+    pvmmu::Space& space = domain.space;
+    LockGuard guard(space.lock);
+    while (domain.teardown.frames_left > 0) {
+        if (pvmmu::drain(space, budget) == Progress::more || !budget.spend(4))
+            return Progress::more;
+        mm::Frame* frame = domain.memory.first();
+        if (!frame)
+            break;
+        --domain.teardown.frames_left;
+        domain.memory.rotate(*frame);
+        Mfn const mfn = mm::frames.number(*frame);
+        if (frame->load().pinned())
+            (void)pvmmu::unpin(space, mfn); // cannot fail: it is ours and pinned
+        else if (frame->load().partial())
+            pvmmu::abandon(space, mfn);
+    }
+    return pvmmu::drain(space, budget);
+}
+
+/// Gives up the domain's own references. Frames that others hold stay on the list.
+[[nodiscard]] Progress release_frames(Domain& domain, Budget& budget)
+{
+    while (domain.teardown.frames_left > 0) {
+        if (!budget.spend(4))
+            return Progress::more;
+        mm::Frame* frame = domain.memory.first();
+        if (!frame)
+            break;
+        --domain.teardown.frames_left;
+        domain.memory.rotate(*frame);
+        if (frame->load().allocated())
+            (void)domain.memory.give_up(mm::frames.number(*frame)); // cannot fail: it is ours and allocated
+    }
+    return Progress::done;
+}
+
+void start_walk(Domain& domain) { domain.teardown.frames_left = domain.memory.listed(); }
+
+} // namespace
+
+Progress destroy_step(Domain& domain, Budget& budget)
+{
+    Teardown& state = domain.teardown;
+    while (true) {
+        Progress step = Progress::done;
+        switch (state.phase) {
+        case Phase::stop:
+            stop(domain);
+            break;
+        case Phase::events:
+            step = domain.events.close_all(budget);
+            break;
+        case Phase::grants:
+            step = domain.grants.release_all(budget);
+            break;
+        case Phase::roots:
+            step = release_vcpus(domain, budget);
+            break;
+        case Phase::pins:
+            step = release_pins(domain, budget);
+            break;
+        case Phase::frames:
+            step = release_frames(domain, budget);
+            break;
+        case Phase::finished:
+            return Progress::done;
+        }
+        if (step == Progress::more)
+            return Progress::more;
+        state.phase = static_cast<Phase>(static_cast<unsigned>(state.phase) + 1);
+        start_walk(domain);
+        if (state.phase == Phase::finished) {
+            domain.life.store(LifeState::dead, release);
+            cpu::raise(cpu::Work::deferred);
+            event::registry.raise_global(xen::VIRQ_DOM_EXC);
+        }
+    }
+}
+
+} // namespace rf::domain

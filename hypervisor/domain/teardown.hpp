@@ -1,0 +1,27 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// The end of a domain, in steps that each stop when their budget is used up and go on at the next call.
+
+#include "base/budget.hpp"
+#include "base/types.hpp"
+
+namespace rf::domain {
+
+class Domain;
+
+/// Where destruction stands; kept in the domain.
+struct Teardown {
+    enum class Phase : std::uint8_t { stop, events, grants, roots, pins, frames, finished };
+    Phase phase = Phase::stop;
+    VcpuId vcpu = 0;               ///< next to release
+    std::uint64_t frames_left = 0; ///< of the walk over the frames
+};
+
+/// Goes on destroying `domain`, which is not the caller's own. The caller holds Domain::control_lock. When done, the
+/// domain is a zombie: gone but for frames that others still map; reap() removes it after the last of them.
+[[nodiscard]] Progress destroy_step(Domain& domain, Budget& budget);
+
+/// Removes zombies that nothing refers to any more; deferred work of the exit path.
+void reap();
+
+} // namespace rf::domain

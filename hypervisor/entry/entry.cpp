@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: MIT
+/// The C++ side of the doors in entry.S.
+#include "base/log.hpp"
+#include "base/panic.hpp"
+#include "cpu/block.hpp"
+#include "cpu/ipi.hpp"
+#include "cpu/local_apic.hpp"
+#include "cpu/vectors.hpp"
+#include "dev/interrupts.hpp"
+#include "domain/table.hpp"
+#include "domain/vcpu.hpp"
+#include "entry/layout.h"
+#include "entry/leave.hpp"
+#include "hypercall/dispatch.hpp"
+#include "pvcpu/bounce.hpp"
+#include "pvcpu/faults.hpp"
+
+#include <cstddef>
+
+namespace rf::entry {
+namespace {
+
+using Registers = xen::cpu_user_regs;
+
+static_assert(offsetof(Registers, error_code) == FRAME_ERROR_CODE);
+static_assert(offsetof(Registers, es) == FRAME_ES);
+static_assert(sizeof(cpu::StackTop) == STACK_TOP_SIZE);
+static_assert(offsetof(cpu::StackTop, guest) == 0);
+static_assert(STACK_TOP_SIZE % 16 == 8, "RSP0 must be 16-byte aligned or the processor would move it");
+static_assert(address_map::cpu_block_size == BLOCK_SIZE && cpu::block::stack_end == BLOCK_STACK_END);
+
+void on_interrupt(std::uint8_t vector)
+{
+    switch (vector) {
+    case cpu::vector::timer:
+        cpu::local_apic::end_of_interrupt();
+        cpu::raise(cpu::Work::timer);
+        break;
+    case cpu::vector::ipi:
+        cpu::local_apic::end_of_interrupt();
+        cpu::on_ipi();
+        break;
+    case cpu::vector::error:
+        cpu::local_apic::end_of_interrupt();
+        log::warning("local APIC of CPU ", cpu::current_id(), " reports ", log::Hex{cpu::local_apic::take_errors()});
+        break;
+    case cpu::vector::spurious:
+        break;
+    default:
+        if (vector >= cpu::vector::first_device && vector <= cpu::vector::last_device)
+            dev::on_interrupt(vector);
+    }
+}
+
+[[nodiscard]] bool is_exception(Registers const& regs) { return regs.entry_vector < 32; }
+
+} // namespace
+
+extern "C" {
+
+void on_hypervisor_exception(Registers& regs); // cpu/exception.cpp
+
+/// An exception or interrupt in guest mode.
+Return on_guest_trap(Registers& regs)
+{
+    if (is_exception(regs))
+        pvcpu::on_exception(*cpu::current_vcpu(), regs);
+    else
+        on_interrupt(static_cast<std::uint8_t>(regs.entry_vector));
+    return leave();
+}
+
+/// An interrupt of the idle loop, or a fault that the hypervisor foresaw.
+void on_hypervisor_trap(Registers& regs)
+{
+    if (is_exception(regs))
+        on_hypervisor_exception(regs);
+    else
+        on_interrupt(static_cast<std::uint8_t>(regs.entry_vector));
+}
+
+/// A CPU begins to serve guests.
+Return on_begin(Registers&) { return leave(); }
+
+Return on_syscall(Registers& regs)
+{
+    domain::Vcpu& vcpu = *cpu::current_vcpu();
+    if (vcpu.pv.in_kernel)
+        hypercall::dispatch(vcpu, regs);
+    else
+        pvcpu::bounce_syscall(vcpu, regs);
+    return leave();
+}
+
+Return on_syscall32(Registers& regs)
+{
+    pvcpu::bounce_syscall32(*cpu::current_vcpu(), regs);
+    return leave();
+}
+
+Return on_sysenter(Registers& regs)
+{
+    pvcpu::bounce_sysenter(*cpu::current_vcpu(), regs);
+    return leave();
+}
+
+Return on_refused_return(Registers& regs)
+{
+    pvcpu::on_refused_return(*cpu::current_vcpu(), regs);
+    return leave();
+}
+
+void on_nmi(Registers&)
+{
+    cpu::stop_if_asked();
+    // A board NMI is Dom0's business; it hears it when its first vCPU next leaves the hypervisor.
+    if (domain::Domain* control = domain::control_domain())
+        if (domain::Vcpu* vcpu = control->vcpu(0))
+            vcpu->pv.nmi_pending.store(true, relaxed);
+}
+
+/// Double fault or machine check: nothing can be trusted any more.
+void on_fatal_exception(Registers& regs)
+{
+    on_hypervisor_exception(regs);
+    panic("an exception that cannot be survived");
+}
+
+} // extern "C"
+
+} // namespace rf::entry

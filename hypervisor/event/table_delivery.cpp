@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: MIT
+/// Delivery: from an occurrence to a pending bit, an upcall, a woken poller.
+#include "event/table.hpp"
+
+#include <bit>
+
+namespace rf::event {
+
+Status EventTable::send(Port port)
+{
+    LockGuard guard(lock_);
+    Channel* channel = find(port);
+    if (!channel)
+        return fail(Errno::einval);
+    switch (channel->state) {
+    case ChannelState::interdomain: {
+        // Our lock keeps the far end connected to us, hence open, and its table alive.
+        EventTable& remote = *channel->remote;
+        remote.set_pending(channel->number, *remote.find(channel->number));
+        return {};
+    }
+    case ChannelState::ipi:
+        set_pending(port, *channel);
+        return {};
+    case ChannelState::unbound:
+        return {};
+    case ChannelState::free:
+    case ChannelState::reserved:
+    case ChannelState::pirq:
+    case ChannelState::virq:
+        break;
+    }
+    return fail(Errno::einval);
+}
+
+Status EventTable::unmask(Port port)
+{
+    LockGuard guard(lock_);
+    Channel* channel = find(port);
+    if (!channel)
+        return fail(Errno::einval);
+    if (channel->state == ChannelState::free || channel->state == ChannelState::reserved)
+        return {};
+    if (Fifo* fifo = fifo_.load(relaxed)) {
+        if (fifo->unmask(port))
+            set_pending(port, *channel);
+        return {};
+    }
+    VcpuId const id = channel->vcpu.load(relaxed);
+    if (two_level_.unmask(port, vcpu(id)))
+        notify(id);
+    return {};
+}
+
+void EventTable::raise_virq(VcpuId id, std::uint32_t virq)
+{
+    if (virq >= xen::NR_VIRQS)
+        return;
+    VcpuEvents* target = vcpu(is_global_virq(virq) ? 0 : id);
+    if (!target)
+        return;
+    LockGuard guard(lock_);
+    if (Port const port = target->virq_ports_[virq])
+        set_pending(port, *find(port));
+}
+
+void EventTable::pirq_fired(std::uint32_t pirq)
+{
+    if (pirq >= pirq_ports_.size())
+        return;
+    LockGuard guard(lock_);
+    if (Port const port = pirq_ports_[pirq])
+        set_pending(port, *find(port));
+}
+
+Port EventTable::pirq_port(std::uint32_t pirq)
+{
+    LockGuard guard(lock_);
+    return pirq < pirq_ports_.size() ? pirq_ports_[pirq] : 0;
+}
+
+/// The caller holds this table's lock, or that of the table at the other end of the open channel.
+void EventTable::set_pending(Port port, Channel& channel)
+{
+    VcpuId const id = channel.vcpu.load(acquire);
+    Fifo* fifo = fifo_.load();
+    if (!fifo) {
+        finish(port, id, two_level_.set_pending(port, vcpu(id)));
+        fifo = fifo_.load();
+        if (!fifo) [[likely]]
+            return;
+        // The domain went over to the FIFO meanwhile: see enter_fifo.
+        two_level_.clear_pending(port);
+    }
+    finish(port, id, fifo->set_pending(port, channel));
+}
+
+void EventTable::finish(Port port, VcpuId id, Effect effect)
+{
+    if (effect.notify)
+        notify(id);
+    if (effect.became_pending)
+        wake_pollers(port);
+}
+
+void EventTable::clear_pending(Port port, Channel& channel)
+{
+    if (Fifo* fifo = fifo_.load(relaxed))
+        fifo->clear_pending(port, channel);
+    else
+        two_level_.clear_pending(port);
+}
+
+bool EventTable::is_pending(Port port)
+{
+    Fifo* fifo = fifo_.load(relaxed);
+    return fifo ? fifo->is_pending(port, *find(port))
+                : port < xen::EVTCHN_2L_NR_CHANNELS && two_level_.is_pending(port);
+}
+
+void EventTable::notify(VcpuId id)
+{
+    VcpuEvents* target = vcpu(id);
+    if (!target || !target->mark_upcall_pending())
+        return;
+    end_poll(id);
+    sink_.wake(id);
+}
+
+void EventTable::wake_pollers(Port port)
+{
+    // Pairs with begin_poll: the pending bit was set before this load; a poller announces itself before it looks again.
+    for (std::uint64_t left = polling_.load(); left; left &= left - 1) {
+        auto const id = static_cast<VcpuId>(std::countr_zero(left));
+        Port const polled = vcpu(id)->polled();
+        if (polled != port && polled != VcpuEvents::polls_several)
+            continue;
+        std::uint64_t const bit = 1ull << id;
+        if (polling_.fetch_and(~bit) & bit)
+            sink_.wake(id);
+    }
+}
+
+Result<bool> EventTable::any_pending_locked(std::span<Port const> ports)
+{
+    bool found = false;
+    for (Port const port : ports) {
+        if (port >= existing_ports())
+            return fail(Errno::einval);
+        found = found || is_pending(port);
+    }
+    return found;
+}
+
+Result<bool> EventTable::any_pending(std::span<Port const> ports)
+{
+    LockGuard guard(lock_);
+    return any_pending_locked(ports);
+}
+
+Result<bool> EventTable::begin_poll(VcpuId id, std::span<Port const> ports)
+{
+    LockGuard guard(lock_);
+    if (TRY(any_pending_locked(ports)))
+        return true;
+    bool const single = ports.size() == 1 && ports[0] != 0;
+    vcpu(id)->polled_.store(single ? ports[0] : VcpuEvents::polls_several);
+    polling_.fetch_or(1ull << id);
+    // Looked at again after the announcement; cannot fail: the ports were checked above.
+    if (!*any_pending_locked(ports) && !vcpu(id)->needs_upcall())
+        return false;
+    end_poll(id);
+    return true;
+}
+
+void EventTable::end_poll(VcpuId id)
+{
+    std::uint64_t const bit = 1ull << id;
+    if (polling_.load() & bit)
+        polling_.fetch_and(~bit);
+}
+
+} // namespace rf::event

@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// The grant table of one domain, version 1: what it lets others use, and what it uses of others.
+///
+/// Granter's side: the shared entries (in frames that the guest writes) and, out of its reach, one ActiveEntry per grant
+/// reference: who uses it, which frame it was at the first use, how many readers and writers hold it. While held, the
+/// active entry counts, not the shared one. GTF_reading and GTF_writing are set before the first hold and cleared after
+/// the last, by compare-and-exchange on the 32-bit word of flags and domid.
+///
+/// Mapper's side: Maptrack. Every mapping owns one reference on the frame (plus a writable use unless read-only), taken
+/// before the page-table entry exists and dropped as the last act, after the entry is gone from all TLBs.
+/// A granter's table outlives all mappings of its grants, because a domain lives until its last frame is free.
+///
+/// Locks: lock_ (rank grant_table) covers active entries and growth; never two tables at once, nothing is called with it
+/// held but the allocator. Guest memory by virtual address is never touched here.
+
+#include "base/budget.hpp"
+#include "grant/maptrack.hpp"
+#include "grant/page_tables.hpp"
+#include "grant/status.hpp"
+#include "mm/domain_memory.hpp"
+
+namespace rf::grant {
+
+enum class Access : std::uint8_t { read, write };
+
+class GrantTable {
+public:
+    static constexpr unsigned entries_per_frame = page_size / sizeof(xen::grant_entry_v1);
+    /// Largest limit that init accepts.
+    static constexpr std::uint32_t frames_ceiling = 4096;
+
+    explicit GrantTable(DomainId owner) : owner_(owner) {}
+    ~GrantTable();
+    GrantTable(GrantTable const&) = delete;
+    GrantTable& operator=(GrantTable const&) = delete;
+
+    /// Makes the first frame. `memory` is the owner's and outlives the table. Errno::enomem, Errno::einval (limits).
+    [[nodiscard]] Status init(mm::DomainMemory& memory, std::uint32_t max_frames, std::uint32_t max_maptrack_frames);
+
+    [[nodiscard]] DomainId owner() const { return owner_; }
+    [[nodiscard]] std::uint32_t frames() const { return frame_count_.load(acquire); }
+    [[nodiscard]] std::uint32_t frame_limit() const { return frames_.size(); }
+    /// Grants of others that this domain has mapped.
+    [[nodiscard]] std::uint32_t mappings() const { return maptrack_.in_use(); }
+    /// Grant references of this domain that somebody holds.
+    [[nodiscard]] std::uint32_t active() const { return active_count_.load(relaxed); }
+
+    /// Grows the table to `count` frames. Errno::einval (above the limit, dying), Errno::enomem (the part that was made
+    /// stays).
+    [[nodiscard]] Status grow_to(std::uint32_t count);
+    /// The frame of entries at `index`, growing on demand (XENMEM_acquire_resource). Errors as grow_to.
+    [[nodiscard]] Result<Mfn> frame(std::uint32_t index);
+    /// Writes an entry on the owner's behalf (domain builder), growing on demand. Errors as grow_to.
+    [[nodiscard]] Status seed(std::uint32_t ref, DomainId user, Mfn frame, std::uint16_t flags);
+
+    /// Maps a grant of `granter` for this domain; fills handle and dev_bus_addr of `op`, yields its status.
+    [[nodiscard]] xen::grant_status map(GrantTable& granter, PageTables& tables, xen::gnttab_map_grant_ref& op);
+    /// Undoes a mapping, wholly or the half that `op` names.
+    [[nodiscard]] xen::grant_status unmap(PageTables& tables, xen::gnttab_unmap_grant_ref const& op);
+
+    /// Holds grant `ref` of this table for `user`: checks it, marks it in use, yields its frame. The frame is not
+    /// referenced. GNTST_bad_gntref, GNTST_general_error.
+    [[nodiscard]] Granted<Mfn> hold(std::uint32_t ref, DomainId user, Access access);
+    /// Gives back what hold took.
+    void let_go(std::uint32_t ref, Access access);
+
+    /// Teardown, after the domain's page tables are gone from all CPUs: drops all mappings of others' grants and refuses
+    /// further use of its own. Those who hold its grants keep the granted frames; the shared entries are given up.
+    [[nodiscard]] Progress release_all(Budget& budget);
+
+private:
+    /// Uses of one grant reference; `frame` and `user` count while there are any.
+    struct ActiveEntry {
+        std::uint32_t frame;
+        std::uint32_t readers;
+        std::uint32_t writers;
+        DomainId user;
+        [[nodiscard]] bool in_use() const { return readers != 0 || writers != 0; }
+    };
+    static_assert(sizeof(ActiveEntry) == 16);
+
+    [[nodiscard]] Status grow_locked(std::uint32_t count);
+    [[nodiscard]] Status add_frame();
+    /// The shared entry as two words: flags | domid << 16, then the frame.
+    [[nodiscard]] std::uint32_t* words(std::uint32_t ref) const;
+    [[nodiscard]] ActiveEntry& active_entry(std::uint32_t ref) const;
+    [[nodiscard]] Status mark_used(std::uint32_t ref, DomainId user, Access access);
+    [[nodiscard]] xen::grant_status map_into(MapRecord& record, GrantTable& granter, PageTables& tables,
+                                             xen::gnttab_map_grant_ref& op);
+    [[nodiscard]] xen::grant_status unmap_from(MapRecord& record, PageTables& tables,
+                                               xen::gnttab_unmap_grant_ref const& op);
+    void drop_mapping(xen::grant_handle_t handle, MapRecord& record);
+    void drop_frames();
+
+    Spinlock lock_{LockRank::grant_table};
+    DomainId owner_;
+    mm::DomainMemory* memory_ = nullptr;
+    mm::Array<std::uint64_t> frames_; ///< machine frames of the shared entries, each with a writable use of ours
+    mm::Array<ActiveEntry*> active_entries_; ///< by frame
+    Atomic<std::uint32_t> frame_count_{0};
+    Atomic<std::uint32_t> active_count_{0};
+    bool dying_ = false; ///< the shared frames may be gone: only active entries are kept
+    bool frames_dropped_ = false;
+    Maptrack maptrack_;
+    std::uint32_t release_cursor_ = 0;
+};
+
+} // namespace rf::grant

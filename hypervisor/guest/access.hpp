@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// The one gateway to guest virtual memory. Nothing outside this room touches a guest address.
+///
+/// Rules: a value is copied in once and the copy is checked; a range that leaves guest space or faults gives
+/// Errno::efault and never harms the hypervisor. Copies run in the address space that the calling vCPU has loaded.
+/// Only trivially copyable ABI types cross; structures that go out are fully initialised by their builder.
+
+#include "base/address_map.hpp"
+#include "base/result.hpp"
+
+#include <cstddef>
+#include <type_traits>
+
+namespace rf::guest {
+
+/// Copies `bytes` from guest memory; on a fault the rest of `to` is zeroed. Errno::efault.
+[[nodiscard]] Status copy_bytes_in(void* to, GuestVirtual from, std::size_t bytes);
+/// Copies `bytes` to guest memory. Errno::efault (a prefix may have been written).
+[[nodiscard]] Status copy_bytes_out(GuestVirtual to, void const* from, std::size_t bytes);
+/// Writes zeros to guest memory. Errno::efault.
+[[nodiscard]] Status clear_bytes(GuestVirtual to, std::size_t bytes);
+/// As copy_bytes_in, but yields how many bytes could be read before a fault (instruction fetch near a page end).
+[[nodiscard]] std::size_t copy_bytes_in_partial(void* to, GuestVirtual from, std::size_t bytes);
+
+template <class T>
+concept AbiType = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>;
+
+/// Copies one T in. Errno::efault.
+template <AbiType T>
+[[nodiscard]] Status copy_in(T& to, std::uint64_t from)
+{
+    return copy_bytes_in(&to, GuestVirtual{from}, sizeof(T));
+}
+/// Copies one T in and yields it. Errno::efault.
+template <AbiType T>
+[[nodiscard]] Result<T> fetch(std::uint64_t from)
+{
+    T value;
+    if (auto copied = copy_bytes_in(&value, GuestVirtual{from}, sizeof(T)); !copied)
+        return fail(copied.error());
+    return value;
+}
+/// Copies one T out. Errno::efault.
+template <AbiType T>
+[[nodiscard]] Status copy_out(std::uint64_t to, T const& from)
+{
+    return copy_bytes_out(GuestVirtual{to}, &from, sizeof(T));
+}
+
+/// A guest array of `count` elements of T: every access computes and checks its own address.
+template <AbiType T>
+class Array {
+public:
+    constexpr Array(std::uint64_t base, std::uint64_t count) : base_(base), count_(count) {}
+    [[nodiscard]] constexpr std::uint64_t size() const { return count_; }
+    [[nodiscard]] constexpr std::uint64_t address_of(std::uint64_t index) const { return base_ + index * sizeof(T); }
+    /// Errno::efault outside the array or on a fault.
+    [[nodiscard]] Result<T> at(std::uint64_t index) const
+    {
+        if (!reachable(index))
+            return fail(Errno::efault);
+        return fetch<T>(address_of(index));
+    }
+    [[nodiscard]] Status put(std::uint64_t index, T const& value) const
+    {
+        if (!reachable(index))
+            return fail(Errno::efault);
+        return copy_out(address_of(index), value);
+    }
+    /// Copies `count` elements from `first` in. Errno::efault.
+    [[nodiscard]] Status read(std::uint64_t first, T* to, std::uint64_t count) const
+    {
+        if (first > count_ || count > count_ - first || !reachable(first) || (count && !reachable(first + count - 1)))
+            return fail(Errno::efault);
+        return copy_bytes_in(to, GuestVirtual{address_of(first)}, count * sizeof(T));
+    }
+
+private:
+    [[nodiscard]] constexpr bool reachable(std::uint64_t index) const
+    {
+        return index < count_ && index <= (~0ull - base_) / sizeof(T) - 1;
+    }
+    std::uint64_t base_;
+    std::uint64_t count_;
+};
+
+} // namespace rf::guest

@@ -1,0 +1,319 @@
+// SPDX-License-Identifier: MIT
+/// Page-table hypercalls: mmu_update, update_va_mapping, mmuext_op (public header xen.h; docs/page-types.md).
+#include "domain/table.hpp"
+#include "domain/vcpu.hpp"
+#include "guest/access.hpp"
+#include "hypercall/flush.hpp"
+#include "hypercall/handlers.hpp"
+#include "mm/m2p.hpp"
+#include "mm/page_ref.hpp"
+#include "pvcpu/roots.hpp"
+#include "pvmmu/update.hpp"
+#include "xen/mmu.h"
+
+#include <algorithm>
+#include <cstring>
+#include <span>
+
+namespace rf::hypercall {
+namespace {
+
+using pvmmu::Entry;
+using pvmmu::Preserve;
+
+/// Continuation mark in the count argument (MMU_UPDATE_PREEMPTED): *done already counts earlier segments.
+constexpr std::uint32_t preempted = 0x80000000u;
+constexpr std::uint32_t chunk = 16;
+
+/// Who owns the page tables and who owns the frames that new entries name.
+struct Parties {
+    domain::DomainRef tables;
+    domain::DomainRef frames;
+    DomainId frame_owner; ///< also DOMID_IO and DOMID_XEN, which are no domains
+};
+
+[[nodiscard]] Result<DomainId> decode_frame_owner(Call& call, std::uint16_t id, domain::DomainRef& ref)
+{
+    DomainId const asked{id};
+    if (asked == domid_io || asked == domid_xen) {
+        if (!call.domain.is_control())
+            return fail(Errno::eperm);
+        return asked;
+    }
+    ref = TRY(domain::find_target(call.domain, asked));
+    return ref->id();
+}
+
+[[nodiscard]] Result<Parties> decode_parties(Call& call, std::uint32_t word)
+{
+    Parties parties;
+    DomainId const owner = (word >> 16) ? DomainId{static_cast<std::uint16_t>((word >> 16) - 1)} : domid_self;
+    parties.tables = TRY(domain::find_target(call.domain, owner));
+    parties.frame_owner = TRY(decode_frame_owner(call, static_cast<std::uint16_t>(word), parties.frames));
+    return parties;
+}
+
+/// MMU_MACHPHYS_UPDATE: the owner renumbers a frame.
+[[nodiscard]] Status update_m2p(Parties& parties, xen::mmu_update const& request)
+{
+    Mfn const mfn = MachineAddress{request.ptr}.frame();
+    TRY(mm::take_reference(mfn, parties.frame_owner));
+    mm::set_m2p(mfn, Pfn{request.val});
+    mm::drop_reference(mfn);
+    return {};
+}
+
+/// A page-table write that hits memory which is no page table: an ordinary store.
+[[nodiscard]] Status write_plain(domain::Domain& owner, MachineAddress address, std::uint64_t value)
+{
+    TRY(mm::take_writable(address.frame(), owner.id()));
+    shared(direct_as<std::uint64_t>(address.frame())[address.offset() / 8]).store(value, relaxed);
+    mm::drop_writable(address.frame());
+    return {};
+}
+
+[[nodiscard]] Result<Progress> apply(Parties& parties, xen::mmu_update const& request, Budget& budget)
+{
+    unsigned const command = request.ptr & 7;
+    if (command == xen::MMU_MACHPHYS_UPDATE) {
+        TRY(update_m2p(parties, request));
+        return Progress::done;
+    }
+    if (command > xen::MMU_PT_UPDATE_NO_TRANSLATE)
+        return fail(Errno::enosys);
+    Preserve const preserve =
+        command == xen::MMU_PT_UPDATE_PRESERVE_AD ? Preserve::accessed_dirty : Preserve::nothing;
+    MachineAddress const address{request.ptr & ~7ull};
+    domain::Domain& owner = *parties.tables;
+    mm::Frame* frame = mm::frames.find(address.frame());
+    if (!frame)
+        return fail(Errno::einval);
+    unsigned const level = mm::table_level(frame->load().type());
+    if (!level || !pvmmu::is_table(owner.space, address.frame(), level)) {
+        TRY(write_plain(owner, address, request.val));
+        return Progress::done;
+    }
+    pvmmu::EntryPlace const place{address.frame(), static_cast<unsigned>(address.offset() / 8)};
+    if (level == 1) {
+        TRY(pvmmu::write_leaf(owner.space, place, Entry{request.val}, parties.frame_owner, preserve));
+        return Progress::done;
+    }
+    return pvmmu::write_table_entry(owner.space, place, level, Entry{request.val}, preserve, budget);
+}
+
+/// Progress of one segment through an array of requests.
+struct Segment {
+    std::uint64_t done = 0;
+    Status status{};
+    bool more = false;
+};
+
+/// Applies requests already copied in; stops at the first error or when the budget is used up.
+void apply_chunk(Parties& parties, std::span<xen::mmu_update const> requests, Budget& budget, Segment& segment)
+{
+    pvmmu::Space& space = parties.tables->space;
+    LockGuard guard(space.lock);
+    for (xen::mmu_update const& request : requests) {
+        if (pvmmu::drain(space, budget) == Progress::more || !budget.spend()) {
+            segment.more = true;
+            return;
+        }
+        auto const outcome = apply(parties, request, budget);
+        if (!outcome) {
+            segment.status = fail(outcome.error());
+            break;
+        }
+        if (*outcome == Progress::more) {
+            segment.more = true;
+            return;
+        }
+        ++segment.done;
+    }
+    segment.more = pvmmu::drain(space, budget) == Progress::more;
+}
+
+/// Adds this segment's count to *done, which accumulates over segments.
+[[nodiscard]] Status report_done(std::uint64_t handle, bool continued, std::uint64_t done)
+{
+    if (!handle)
+        return {};
+    std::uint32_t total = static_cast<std::uint32_t>(done);
+    if (continued)
+        total += TRY(guest::fetch<std::uint32_t>(handle));
+    return guest::copy_out(handle, total);
+}
+
+/// The result of an array operation whose entry i is done, failed or to be continued.
+[[nodiscard]] Outcome conclude(Call& call, Segment const& segment, std::uint32_t count, std::size_t element_size)
+{
+    if (Status reported = report_done(call[2], call.narrow(1) & preempted, segment.done); !reported)
+        return fail(reported.error());
+    if (!segment.status)
+        return fail(segment.status.error());
+    bool const finished = segment.done == count && !segment.more;
+    if (finished)
+        return Outcome::ok();
+    Arguments next = call.arguments;
+    next[0] += segment.done * element_size;
+    next[1] = (count - segment.done) | preempted;
+    return Outcome::again(next);
+}
+
+} // namespace
+
+Outcome mmu_update(Call& call)
+{
+    std::uint32_t const count = call.narrow(1) & ~preempted;
+    auto parties = decode_parties(call, call.narrow(3));
+    if (!parties)
+        return fail(parties.error());
+    if (parties->tables->life.load(relaxed) != domain::LifeState::alive)
+        return fail(Errno::esrch);
+    guest::Array<xen::mmu_update> const requests{call[0], count};
+    Budget budget{entries_per_segment};
+    Segment segment;
+    do {
+        xen::mmu_update copied[chunk];
+        std::uint64_t const size = std::min<std::uint64_t>(chunk, count - segment.done);
+        if (Status read = requests.read(segment.done, copied, size); !read) {
+            segment.status = read;
+            break;
+        }
+        apply_chunk(*parties, {copied, size}, budget, segment);
+    } while (segment.status && !segment.more && segment.done < count);
+    return conclude(call, segment, count, sizeof(xen::mmu_update));
+}
+
+namespace {
+
+[[nodiscard]] Outcome update_one_mapping(Call& call, std::uint16_t owner)
+{
+    domain::DomainRef frames;
+    auto const target = decode_frame_owner(call, owner, frames);
+    if (!target)
+        return fail(target.error());
+    GuestVirtual const address{call[0]};
+    pvmmu::Space& space = call.domain.space;
+    {
+        LockGuard guard(space.lock);
+        Budget budget{entries_per_segment};
+        if (pvmmu::drain(space, budget) == Progress::more)
+            return Outcome::again(call.arguments);
+        auto const place = pvmmu::find_entry(pvcpu::current_root(call.vcpu), address, 1);
+        if (!place)
+            return fail(place.error());
+        if (Status written = pvmmu::write_leaf(space, *place, Entry{call[1]}, *target, Preserve::nothing); !written)
+            return fail(written.error());
+    }
+    return Outcome::of(flush_after_update(call, address, call[2]));
+}
+
+} // namespace
+
+Outcome update_va_mapping(Call& call) { return update_one_mapping(call, domid_self.value); }
+
+Outcome update_va_mapping_otherdomain(Call& call)
+{
+    return update_one_mapping(call, static_cast<std::uint16_t>(call[3]));
+}
+
+namespace {
+
+[[nodiscard]] Result<Progress> pin_or_unpin(domain::Domain& owner, xen::mmuext_op const& op, Budget& budget)
+{
+    Mfn const mfn{op.arg1.mfn};
+    pvmmu::Space& space = owner.space;
+    LockGuard guard(space.lock);
+    if (pvmmu::drain(space, budget) == Progress::more)
+        return Progress::more;
+    if (op.cmd != xen::MMUEXT_UNPIN_TABLE)
+        return pvmmu::pin(space, mfn, op.cmd - xen::MMUEXT_PIN_L1_TABLE + 1, budget);
+    TRY(pvmmu::unpin(space, mfn));
+    return Progress::done;
+}
+
+[[nodiscard]] Status clear_or_copy_page(DomainId owner, xen::mmuext_op const& op)
+{
+    Mfn const to{op.arg1.mfn};
+    Mfn const from{op.arg2.src_mfn};
+    bool const copies = op.cmd == xen::MMUEXT_COPY_PAGE;
+    if (copies)
+        TRY(mm::take_reference(from, owner));
+    Status writable = mm::take_writable(to, owner);
+    if (writable) {
+        if (copies)
+            std::memcpy(direct(to), direct(from), page_size);
+        else
+            std::memset(direct(to), 0, page_size);
+        mm::drop_writable(to);
+    }
+    if (copies)
+        mm::drop_reference(from);
+    return writable;
+}
+
+[[nodiscard]] Result<Progress> apply_extended(Call& call, domain::DomainRef& owner, DomainId owner_id,
+                                              xen::mmuext_op const& op, Budget& budget)
+{
+    switch (op.cmd) {
+    case xen::MMUEXT_PIN_L1_TABLE:
+    case xen::MMUEXT_PIN_L2_TABLE:
+    case xen::MMUEXT_PIN_L3_TABLE:
+    case xen::MMUEXT_PIN_L4_TABLE:
+    case xen::MMUEXT_UNPIN_TABLE:
+        if (!owner)
+            return fail(Errno::einval);
+        return pin_or_unpin(*owner, op, budget);
+    case xen::MMUEXT_NEW_BASEPTR:
+        return pvcpu::set_kernel_root(call.vcpu, Mfn{op.arg1.mfn}, budget);
+    case xen::MMUEXT_NEW_USER_BASEPTR:
+        return pvcpu::set_user_root(call.vcpu, op.arg1.mfn ? Mfn{op.arg1.mfn} : invalid_mfn, budget);
+    case xen::MMUEXT_SET_LDT:
+        TRY(pvcpu::set_ldt(call.vcpu, op.arg1.linear_addr, op.arg2.nr_ents));
+        return Progress::done;
+    case xen::MMUEXT_CLEAR_PAGE:
+    case xen::MMUEXT_COPY_PAGE:
+        TRY(clear_or_copy_page(owner_id, op));
+        return Progress::done;
+    case xen::MMUEXT_MARK_SUPER:
+    case xen::MMUEXT_UNMARK_SUPER:
+        return fail(Errno::eopnotsupp);
+    default:
+        TRY(flush_operation(call, op));
+        return Progress::done;
+    }
+}
+
+} // namespace
+
+Outcome mmuext_op(Call& call)
+{
+    std::uint32_t const count = call.narrow(1) & ~preempted;
+    domain::DomainRef owner;
+    auto const owner_id = decode_frame_owner(call, static_cast<std::uint16_t>(call[3]), owner);
+    if (!owner_id)
+        return fail(owner_id.error());
+    guest::Array<xen::mmuext_op> const operations{call[0], count};
+    Budget budget{entries_per_segment};
+    Segment segment;
+    {
+        pvmmu::Space& space = owner ? owner->space : call.domain.space;
+        LockGuard guard(space.lock);
+        segment.more = pvmmu::drain(space, budget) == Progress::more;
+    }
+    while (segment.status && !segment.more && segment.done < count) {
+        auto const op = operations.at(segment.done);
+        auto const outcome = op ? apply_extended(call, owner, *owner_id, *op, budget)
+                                : Result<Progress>{fail(op.error())};
+        if (!outcome)
+            segment.status = fail(outcome.error());
+        else if (*outcome == Progress::more)
+            segment.more = true;
+        else
+            ++segment.done;
+        segment.more = segment.more || !budget.spend(8);
+    }
+    return conclude(call, segment, count, sizeof(xen::mmuext_op));
+}
+
+} // namespace rf::hypercall

@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: MIT
+/// multicall: a batch of hypercalls, each with its own result. The batch stops between entries when the CPU has other
+/// work; an entry that wants to continue is written back with its new arguments and the batch returns to it.
+#include "cpu/current.hpp"
+#include "domain/vcpu.hpp"
+#include "guest/access.hpp"
+#include "hypercall/handlers.hpp"
+#include "hypercall/table.hpp"
+#include "xen/mmu.h"
+#include "xen/numbers.h"
+
+#include <cstddef>
+
+namespace rf::hypercall {
+namespace {
+
+/// Entries that one segment may run; each may use up a budget of its own, so the batch also stops after a long one.
+constexpr std::uint32_t entries_per_batch = 64;
+
+[[nodiscard]] Outcome run_entry(Call& call, xen::multicall_entry const& entry)
+{
+    if (entry.op == xen::HYPERVISOR_multicall)
+        return fail(Errno::einval);
+    Handler const handler = find(entry.op);
+    if (!handler)
+        return fail(Errno::enosys);
+    Call inner{call.vcpu, call.domain, {}, true};
+    for (unsigned i = 0; i < 6; ++i)
+        inner.arguments[i] = entry.args[i];
+    return handler(inner);
+}
+
+} // namespace
+
+Outcome multicall(Call& call)
+{
+    std::uint32_t const count = call.narrow(1);
+    guest::Array<xen::multicall_entry> const entries{call[0], count};
+    std::uint32_t done = 0;
+    auto const rest = [&] {
+        Arguments next = call.arguments;
+        next[0] += done * sizeof(xen::multicall_entry);
+        next[1] = count - done;
+        return Outcome::again(next);
+    };
+    while (done < count) {
+        if (done == entries_per_batch)
+            return rest();
+        auto entry = entries.at(done);
+        if (!entry)
+            return fail(entry.error());
+        Outcome const outcome = run_entry(call, *entry);
+        if (outcome.is_again()) {
+            for (unsigned i = 0; i < 6; ++i)
+                entry->args[i] = outcome.next_arguments()[i];
+            if (Status stored = entries.put(done, *entry); !stored)
+                return fail(stored.error());
+            return rest();
+        }
+        std::uint64_t const result_at = entries.address_of(done) + offsetof(xen::multicall_entry, result);
+        if (Status stored = guest::copy_out(result_at, static_cast<std::uint64_t>(outcome.result())); !stored)
+            return fail(stored.error());
+        ++done;
+        // The entry blocked, shut down or descheduled this vCPU: the rest runs when it runs again.
+        if (done < count && cpu::stack_top().work.load(relaxed) != 0)
+            return rest();
+    }
+    return Outcome::ok();
+}
+
+} // namespace rf::hypercall

@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: MIT
+/// sysctl: what the toolstack asks about and sets for the whole machine. This file checks the caller and the version and
+/// chooses the operation.
+#include "hypercall/sysctl.hpp"
+
+#include "domain/domain.hpp"
+#include "guest/access.hpp"
+#include "hypercall/handlers.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace rf::hypercall {
+namespace {
+
+struct Entry {
+    xen::sysctl_command command;
+    sysctls::Operation operation;
+};
+
+/// Everything else answers -ENOSYS.
+constexpr std::array operations{
+    Entry{xen::XEN_SYSCTL_readconsole, sysctls::readconsole},
+    Entry{xen::XEN_SYSCTL_physinfo, sysctls::physinfo},
+    Entry{xen::XEN_SYSCTL_sched_id, sysctls::sched_id},
+    Entry{xen::XEN_SYSCTL_getdomaininfolist, sysctls::getdomaininfolist},
+    Entry{xen::XEN_SYSCTL_debug_keys, sysctls::debug_keys},
+    Entry{xen::XEN_SYSCTL_getcpuinfo, sysctls::getcpuinfo},
+    Entry{xen::XEN_SYSCTL_availheap, sysctls::availheap},
+    Entry{xen::XEN_SYSCTL_cputopoinfo, sysctls::cputopoinfo},
+    Entry{xen::XEN_SYSCTL_numainfo, sysctls::numainfo},
+    Entry{xen::XEN_SYSCTL_cpupool_op, sysctls::cpupool_op},
+    Entry{xen::XEN_SYSCTL_scheduler_op, sysctls::scheduler_op},
+    Entry{xen::XEN_SYSCTL_pcitopoinfo, sysctls::pcitopoinfo},
+    Entry{xen::XEN_SYSCTL_get_cpu_levelling_caps, sysctls::levelling_caps},
+    Entry{xen::XEN_SYSCTL_get_cpu_featureset, sysctls::cpu_featureset},
+    Entry{xen::XEN_SYSCTL_get_cpu_policy, sysctls::cpu_policy},
+};
+
+} // namespace
+
+Outcome sysctl(Call& call)
+{
+    if (!call.domain.is_control())
+        return fail(Errno::eperm);
+    auto op = guest::fetch<xen::xen_sysctl>(call[0]);
+    if (!op)
+        return fail(op.error());
+    if (op->interface_version != xen::XEN_SYSCTL_INTERFACE_VERSION)
+        return fail(Errno::eacces);
+    auto const entry = std::ranges::find(operations, op->cmd, &Entry::command);
+    if (entry == operations.end())
+        return fail(Errno::enosys);
+    auto const reply = entry->operation(*op);
+    if (!reply)
+        return fail(reply.error());
+    if (*reply != Reply::none)
+        if (Status told = guest::copy_out(call[0], *op); !told)
+            return fail(told.error());
+    return *reply == Reply::unfinished ? Outcome::again(call.arguments) : Outcome::ok();
+}
+
+} // namespace rf::hypercall

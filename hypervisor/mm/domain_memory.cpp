@@ -1,0 +1,180 @@
+// SPDX-License-Identifier: MIT
+#include "mm/domain_memory.hpp"
+
+#include "mm/allocator.hpp"
+#include "mm/m2p.hpp"
+#include "mm/page_ref.hpp"
+
+#include <algorithm>
+
+namespace rf::mm {
+namespace {
+[[nodiscard]] Frame& frame_of(std::uint32_t link) { return frames[Mfn{link - 1ull}]; }
+[[nodiscard]] std::uint32_t link_of(Frame const& frame)
+{
+    return static_cast<std::uint32_t>(frames.number(frame).value + 1);
+}
+} // namespace
+
+void DomainMemory::link(Frame& frame)
+{
+    frame.next = 0;
+    frame.previous = tail_;
+    (tail_ ? frame_of(tail_).next : head_) = link_of(frame);
+    tail_ = link_of(frame);
+    listed_.fetch_add(1, relaxed);
+}
+
+void DomainMemory::detach(Frame& frame)
+{
+    (frame.previous ? frame_of(frame.previous).next : head_) = frame.next;
+    (frame.next ? frame_of(frame.next).previous : tail_) = frame.previous;
+    frame.next = frame.previous = 0;
+    listed_.fetch_sub(1, release);
+}
+
+Result<Mfn> DomainMemory::allocate(unsigned order, unsigned address_bits)
+{
+    std::uint64_t const count = 1ull << order;
+    std::uint64_t from_claim = 0;
+    {
+        LockGuard guard(lock_);
+        std::uint64_t const pages = pages_.load(relaxed);
+        std::uint64_t const limit = limit_.load(relaxed);
+        if (pages > limit || count > limit - pages)
+            return fail(Errno::enomem);
+        pages_.fetch_add(count, relaxed);
+        from_claim = std::min(count, claim_.load(relaxed));
+        claim_.fetch_sub(from_claim, relaxed);
+    }
+    auto const first = allocator.allocate(order, Contents::zeroed, address_bits, from_claim);
+    if (!first) {
+        LockGuard guard(lock_);
+        pages_.fetch_sub(count, relaxed);
+        claim_.fetch_add(from_claim, relaxed);
+        return fail(first.error());
+    }
+    adopt(*first, count, FrameType::none);
+    return *first;
+}
+
+void DomainMemory::adopt(Mfn first, std::uint64_t count, FrameType type)
+{
+    FrameState const state = FrameState{}.with(FrameState::allocated_bit).with_type(type).plus_references(1);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        Frame& frame = frames[first + i];
+        set_m2p(first + i, invalid_pfn);
+        frame.owner.store(id_.value, relaxed);
+        frame.stamp_or_progress.store(0, relaxed);
+        {
+            LockGuard guard(lock_);
+            link(frame);
+        }
+        frame.state.store(state.word(), release);
+    }
+}
+
+void DomainMemory::take_over(Mfn first, std::uint64_t count)
+{
+    pages_.fetch_add(count, relaxed);
+    adopt(first, count, FrameType::none);
+}
+
+Result<Mfn> DomainMemory::allocate_shared()
+{
+    Mfn const mfn = TRY(allocator.allocate(0, Contents::zeroed));
+    adopt(mfn, 1, FrameType::shared);
+    return mfn;
+}
+
+Status DomainMemory::give_up(Mfn mfn)
+{
+    Frame* frame = frames.find(mfn);
+    if (!frame || frame->owner_id() != id_)
+        return fail(Errno::einval);
+    FrameState state = frame->load();
+    do {
+        if (!state.allocated())
+            return fail(Errno::einval);
+    } while (!frame->exchange(state, state.with(0, FrameState::allocated_bit)));
+    set_m2p(mfn, invalid_pfn); // while the reference keeps the frame from a next owner
+    drop_reference(mfn);
+    return {};
+}
+
+Status DomainMemory::give_up_ordinary(Mfn mfn)
+{
+    Frame const* frame = frames.find(mfn);
+    // A shared page stays one for as long as its owner lives, so one look is enough.
+    if (!frame || frame->load().type() == FrameType::shared)
+        return fail(Errno::einval);
+    return give_up(mfn);
+}
+
+Status DomainMemory::take_away(Mfn mfn)
+{
+    Frame* frame = frames.find(mfn);
+    if (!frame || frame->owner_id() != id_)
+        return fail(Errno::einval);
+    LockGuard guard(lock_); // nothing leaves our list meanwhile: the word cannot come back as another owner's
+    FrameState state = frame->load();
+    do {
+        bool const unused = state.references() == 1 && state.type_count() == 0 && state.allocated() &&
+                            !state.pinned() && !state.partial() && state.type() != FrameType::shared;
+        if (!unused || frame->owner_id() != id_)
+            return fail(Errno::einval);
+    } while (!frame->exchange(state, FrameState{}));
+    return {};
+}
+
+void DomainMemory::put_back(Mfn mfn)
+{
+    frames[mfn].state.store(FrameState{}.with(FrameState::allocated_bit).plus_references(1).word(), release);
+}
+
+void DomainMemory::free_taken(Mfn mfn)
+{
+    set_m2p(mfn, invalid_pfn);
+    unlink(frames[mfn], FrameType::none);
+    allocator.release(mfn, 0);
+}
+
+Status DomainMemory::set_claim(std::uint64_t pages)
+{
+    LockGuard guard(lock_);
+    std::uint64_t const old = claim_.load(relaxed);
+    if (pages == 0) {
+        claim_.store(0, relaxed);
+        allocator.unclaim(old);
+        return {};
+    }
+    std::uint64_t const owned = pages_.load(relaxed);
+    if (old || pages > limit_.load(relaxed) || pages <= owned)
+        return fail(Errno::einval);
+    TRY(allocator.claim(pages - owned));
+    claim_.store(pages - owned, relaxed);
+    return {};
+}
+
+void DomainMemory::unlink(Frame& frame, FrameType type)
+{
+    LockGuard guard(lock_);
+    detach(frame);
+    if (type != FrameType::shared)
+        pages_.fetch_sub(1, relaxed);
+}
+
+Frame* DomainMemory::first()
+{
+    LockGuard guard(lock_);
+    return head_ ? &frame_of(head_) : nullptr;
+}
+
+void DomainMemory::rotate(Frame& frame)
+{
+    LockGuard guard(lock_);
+    detach(frame);
+    link(frame);
+}
+
+} // namespace rf::mm

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: MIT
+#include "mm/page_ref.hpp"
+
+#include "base/panic.hpp"
+#include "cpu/tlb.hpp"
+#include "mm/allocator.hpp"
+#include "mm/domain_memory.hpp"
+#include "mm/id_table.hpp"
+#include "mm/m2p.hpp"
+
+namespace rf::mm {
+namespace {
+
+constinit IdTable<DomainMemory> owners;
+
+/// The last reference is gone: nobody maps the frame any more.
+void free_frame(Frame& frame, FrameType type)
+{
+    Mfn const mfn = frames.number(frame);
+    if (DomainMemory* owner = owners.find(frame.owner_id()))
+        owner->unlink(frame, type);
+    set_m2p(mfn, invalid_pfn);
+    frame.state.store(0, relaxed);
+    allocator.release(mfn, 0);
+}
+
+} // namespace
+
+Status DomainMemory::enter() { return owners.set(id_, this); }
+void DomainMemory::leave()
+{
+    (void)set_claim(0); // ending a claim cannot fail
+    owners.clear(id_);
+}
+
+Status take_reference(Mfn mfn, DomainId owner)
+{
+    Frame* frame = frames.find(mfn);
+    if (!frame)
+        return fail(Errno::einval);
+    FrameState state = frame->load();
+    do {
+        // The owner is read between two looks at the word: it can change only while there are no references.
+        if (state.references() == 0 || state.references() == FrameState::references_max)
+            return fail(Errno::ebusy);
+        if (frame->owner_id() != owner)
+            return fail(Errno::eperm);
+    } while (!frame->exchange(state, state.plus_references(1)));
+    if (frame->owner_id() != owner) [[unlikely]] { // freed and given to someone else before our reference
+        drop_reference(mfn);
+        return fail(Errno::eperm);
+    }
+    return {};
+}
+
+void drop_reference(Mfn mfn)
+{
+    Frame& frame = frames[mfn];
+    FrameState state = frame.load();
+    FrameState next;
+    do {
+        require(state.references() > 0, "more references dropped than taken");
+        next = state.plus_references(-1);
+    } while (!frame.exchange(state, next));
+    if (next.references() == 0)
+        free_frame(frame, next.type());
+}
+
+Status take_writable(Mfn mfn, DomainId owner)
+{
+    TRY(take_reference(mfn, owner));
+    if (Status typed = take_writable_use(frames[mfn]); !typed) {
+        drop_reference(mfn);
+        return typed;
+    }
+    return {};
+}
+
+Status take_writable_use(Frame& frame)
+{
+    FrameState state = frame.load();
+    FrameState next;
+    do {
+        bool const may_change = state.type_count() == 0 && !state.partial() && !state.pinned();
+        bool const is_writable = state.type() == FrameType::writable || state.type() == FrameType::shared;
+        if ((!is_writable && !may_change) || state.type_count() == FrameState::type_count_max)
+            return fail(Errno::ebusy);
+        next = (is_writable ? state : state.with_type(FrameType::writable).with(0, FrameState::validated_bit))
+                   .plus_type_uses(1);
+    } while (!frame.exchange(state, next));
+    return {};
+}
+
+void drop_writable_use(Frame& frame)
+{
+    FrameState state = frame.load();
+    FrameState next;
+    do {
+        require(state.type_count() > 0, "more writable uses dropped than taken");
+        // Stamped before the count drops: whoever turns the frame into a page table sees a stamp at least this new.
+        if (state.type_count() == 1)
+            frame.stamp_or_progress.store(cpu::flush_clock_now(), release);
+        next = state.plus_type_uses(-1);
+    } while (!frame.exchange(state, next));
+}
+
+void drop_writable(Mfn mfn)
+{
+    drop_writable_use(frames[mfn]);
+    drop_reference(mfn);
+}
+
+} // namespace rf::mm

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: MIT
+#include "pvcpu/table_write.hpp"
+
+#include "domain/domain.hpp"
+#include "guest/access.hpp"
+#include "pvcpu/arithmetic.hpp"
+#include "pvcpu/roots.hpp"
+#include "pvmmu/update.hpp"
+#include "xen/mmu.h"
+
+namespace rf::pvcpu {
+namespace {
+
+using pvmmu::Entry;
+
+[[nodiscard]] bool is_store(Instruction const& instruction)
+{
+    return instruction.memory && instruction.operation <= Operation::bit_complement;
+}
+
+/// Where the faulting address lies, if it is a read-only mapping of one of the domain's level-1 tables.
+[[nodiscard]] Result<pvmmu::EntryPlace> written_entry(domain::Vcpu& vcpu, GuestVirtual address)
+{
+    Entry const mapping = TRY(pvmmu::translate(vcpu.pv.kernel_root, address));
+    if (mapping.is_writable() || !pvmmu::is_table(vcpu.domain().space, mapping.frame(), 1))
+        return fail(Errno::einval);
+    return pvmmu::EntryPlace{mapping.frame(), static_cast<unsigned>((address.value & ~page_mask) / 8)};
+}
+
+[[nodiscard]] Result<StoreResult> carry_out(domain::Vcpu& vcpu, xen::cpu_user_regs const& regs,
+                                            Instruction const& instruction, GuestVirtual address)
+{
+    pvmmu::Space& space = vcpu.domain().space;
+    LockGuard guard(space.lock);
+    Budget budget{entries_per_segment};
+    if (pvmmu::drain(space, budget) == Progress::more)
+        return fail(Errno::eagain);
+    pvmmu::EntryPlace const place = TRY(written_entry(vcpu, address));
+    unsigned const shift = static_cast<unsigned>(address.value & 7) * 8;
+    std::uint64_t const mask = size_mask(instruction.size) << shift;
+    std::uint64_t const operand =
+        instruction.source == Source::immediate ? instruction.immediate : read_register(regs, instruction);
+    StoreResult result;
+    TRY(pvmmu::modify_leaf(space, place, space.id, [&](Entry old) {
+        result = compute_store(instruction, old.bits() >> shift, operand, regs.rax, regs.rflags);
+        return result.stores ? Entry{(old.bits() & ~mask) | (result.fresh << shift & mask)} : old;
+    }));
+    return result;
+}
+
+} // namespace
+
+TableWrite emulate_table_write(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, GuestVirtual address)
+{
+    if (!(vcpu.domain().assists.load(relaxed) >> xen::VMASST_TYPE_writable_pagetables & 1))
+        return TableWrite::not_ours;
+    std::uint8_t code[instruction_limit];
+    std::size_t const fetched = guest::copy_bytes_in_partial(code, GuestVirtual{regs.rip}, sizeof code);
+    auto const instruction = decode({code, fetched}, regs);
+    if (!instruction || !is_store(*instruction) || (address.value & 7) + instruction->size > 8)
+        return TableWrite::not_ours;
+    auto const result = carry_out(vcpu, regs, *instruction, address);
+    if (!result && result.error() == Errno::eagain)
+        return TableWrite::done; // nothing happened: the guest repeats the instruction
+    if (!result)
+        return TableWrite::not_ours;
+    if (result->loads_register)
+        write_register(regs, *instruction, result->loaded);
+    if (result->loads_rax)
+        regs.rax = merged(regs.rax, result->loaded, instruction->size);
+    regs.rflags = result->flags;
+    regs.rip += instruction->length;
+    return TableWrite::done;
+}
+
+} // namespace rf::pvcpu

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+#include "pvmmu/descriptor.hpp"
+
+#include "base/address_map.hpp"
+#include "cpu/tlb.hpp"
+#include "mm/frame_table.hpp"
+#include "mm/page_ref.hpp"
+#include "pvmmu/tables.hpp"
+
+namespace rf::pvmmu {
+namespace {
+
+using mm::Frame;
+using mm::FrameState;
+using mm::FrameType;
+
+/// The frame cannot be mapped writable any more, so what is checked stays checked.
+[[nodiscard]] Status check_all(Mfn mfn)
+{
+    auto* slots = direct_as<std::uint64_t>(mfn);
+    for (unsigned i = 0; i < table_entries; ++i)
+        TRY(admit_descriptor(slots[i]));
+    for (unsigned i = 0; i < table_entries; ++i)
+        slots[i] = *admit_descriptor(slots[i]);
+    return {};
+}
+
+[[nodiscard]] Status take_use(Frame& frame, Mfn mfn)
+{
+    FrameState state = frame.load();
+    while (state.type() == FrameType::descriptor && state.validated() && state.type_count() < FrameState::type_count_max)
+        if (frame.exchange(state, state.plus_type_uses(1)))
+            return {};
+    FrameState next;
+    do {
+        if (state.type_count() != 0 || state.partial() || state.type() == FrameType::shared)
+            return fail(Errno::ebusy);
+        next = state.with_type(FrameType::descriptor).with(0, FrameState::validated_bit).plus_type_uses(1);
+    } while (!frame.exchange(state, next));
+    flush_stale(frame);
+    if (Status checked = check_all(mfn); !checked) {
+        frame.state.fetch_sub(1ull << 8, acq_rel);
+        return checked;
+    }
+    frame.state.fetch_or(FrameState::validated_bit, acq_rel);
+    return {};
+}
+
+} // namespace
+
+Status take_descriptor_page(Space& space, Mfn mfn)
+{
+    TRY(mm::take_reference(mfn, space.id));
+    Status taken = take_use(mm::frames[mfn], mfn);
+    if (!taken)
+        mm::drop_reference(mfn);
+    return taken;
+}
+
+void drop_descriptor_page(Mfn mfn)
+{
+    Frame& frame = mm::frames[mfn];
+    frame.stamp_or_progress.store(cpu::flush_clock_now(), release);
+    frame.state.fetch_sub(1ull << 8, acq_rel);
+    mm::drop_reference(mfn);
+}
+
+Status write_descriptor(Space& space, Mfn mfn, std::uint64_t offset, std::uint64_t descriptor)
+{
+    if (offset % 8 || offset >= page_size)
+        return fail(Errno::einval);
+    std::uint64_t const admitted = TRY(admit_descriptor(descriptor));
+    TRY(mm::take_reference(mfn, space.id));
+    Frame& frame = mm::frames[mfn];
+    auto const store = [&] { shared(direct_as<std::uint64_t>(mfn)[offset / 8]).store(admitted, relaxed); };
+    FrameState const state = frame.load();
+    if (state.type() == FrameType::descriptor && state.validated()) {
+        store();
+    } else if (Status writable = mm::take_writable_use(frame); !writable) {
+        mm::drop_reference(mfn);
+        return writable;
+    } else {
+        store();
+        mm::drop_writable_use(frame);
+    }
+    mm::drop_reference(mfn);
+    return {};
+}
+
+} // namespace rf::pvmmu

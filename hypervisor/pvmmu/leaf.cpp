@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: MIT
+#include "pvmmu/leaf.hpp"
+
+#include "base/rights.hpp"
+#include "mm/frame_table.hpp"
+#include "mm/hypervisor_space.hpp"
+#include "mm/page_ref.hpp"
+
+namespace rf::pvmmu {
+namespace {
+
+/// No RAM behind the frame: device memory, which nobody counts.
+[[nodiscard]] Result<Entry> take_device(Space& space, Entry entry)
+{
+    std::uint64_t const frame = entry.frame().value;
+    if (!space.rights.device_frames.contains(frame, frame))
+        return fail(Errno::eperm);
+    if (entry.is_writable() && space.rights.read_only_frames.contains(frame, frame))
+        entry = entry.with(0, Entry::writable);
+    return adjust(uncached(entry), 1);
+}
+
+} // namespace
+
+Result<Entry> take_leaf(Space& space, Entry entry, DomainId target)
+{
+    Caching const caching = space.rights.drives_devices() ? Caching::free : Caching::fixed;
+    TRY(admit(entry, 1, caching, entry_limits));
+    mm::Frame* frame = mm::frames.find(entry.frame());
+    if (!frame || frame->owner_id() == domid_io)
+        return take_device(space, entry);
+
+    // Of the hypervisor's own frames only the M2P may be seen.
+    if (target == domid_xen && (entry.is_writable() || !mm::is_m2p_frame(entry.frame())))
+        return fail(Errno::eacces);
+    if (!mm::take_reference(entry.frame(), target))
+        return fail(Errno::ebusy);
+    bool const odd_caching = entry.has(Entry::cache_bits);
+    if (odd_caching && frame->load().type() == mm::FrameType::shared) {
+        mm::drop_reference(entry.frame());
+        return fail(Errno::eacces);
+    }
+    if (entry.is_writable() && !mm::take_writable_use(*frame)) {
+        mm::drop_reference(entry.frame());
+        return fail(Errno::ebusy);
+    }
+    return adjust(entry, 1);
+}
+
+void drop_leaf(Entry entry)
+{
+    if (!entry.is_present())
+        return;
+    mm::Frame* frame = mm::frames.find(entry.frame());
+    if (!frame || frame->owner_id() == domid_io)
+        return;
+    if (entry.is_writable())
+        mm::drop_writable_use(*frame);
+    mm::drop_reference(entry.frame());
+}
+
+} // namespace rf::pvmmu

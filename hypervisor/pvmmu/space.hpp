@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// The page tables of one domain. Owner of the rule that every reference counted in a frame's state stands for an entry,
+/// a pin or a root that exists.
+///
+/// Lock: `lock` is held by every function of this room that changes a page-table entry or a table type of a frame which
+/// this domain owns. Frames of other domains that entries point at are only counted, by compare-and-exchange.
+///
+/// Long work stops and goes on: `unwinding` lists tables whose last use is gone and whose entries still hold references,
+/// root first. Every operation drains it before it does anything else (see tables.hpp).
+
+#include "base/budget.hpp"
+#include "base/spinlock.hpp"
+#include "mm/frame.hpp"
+#include "pvmmu/rules.hpp"
+
+#include <array>
+
+namespace rf {
+struct Rights;
+}
+
+namespace rf::mm {
+class DomainMemory;
+}
+
+namespace rf::pvmmu {
+
+class Space {
+public:
+    Space(DomainId id, mm::DomainMemory& memory, Rights const& rights) : id(id), memory(memory), rights(rights) {}
+
+    DomainId const id;
+    mm::DomainMemory& memory;
+    Rights const& rights;
+    Spinlock lock{LockRank::address_space};
+
+    /// Level-3 table of the per-domain area (top-level slot 260), or invalid before the domain has one.
+    Mfn domain_area;
+
+    /// Tables being undone, outermost first; at most one chain of four exists at a time.
+    std::array<Mfn, 4> unwinding{};
+    unsigned unwinding_depth = 0;
+};
+
+/// The machine's limits for entries; set once at boot.
+extern EntryLimits entry_limits;
+/// The contents of top-level slots 256..271 that all address spaces share; slot 260 comes from Space::domain_area.
+extern std::array<std::uint64_t, 16> shared_slots;
+
+} // namespace rf::pvmmu

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: MIT
+#include "pvmmu/tables.hpp"
+
+#include "base/address_map.hpp"
+#include "base/panic.hpp"
+#include "cpu/tlb.hpp"
+#include "mm/frame_table.hpp"
+#include "mm/page_ref.hpp"
+#include "pvmmu/leaf.hpp"
+
+namespace rf::pvmmu {
+namespace {
+
+using mm::Frame;
+using mm::FrameState;
+using mm::FrameType;
+
+[[nodiscard]] std::uint64_t* entries_of(Mfn mfn) { return direct_as<std::uint64_t>(mfn); }
+
+[[nodiscard]] Entry read_entry(Mfn table, unsigned index)
+{
+    return Entry{shared(entries_of(table)[index]).load(relaxed)};
+}
+
+/// Top-level slots that belong to the hypervisor are neither read nor counted.
+[[nodiscard]] constexpr bool is_ours(unsigned level, unsigned index)
+{
+    return level == 4 && index >= address_map::first_hypervisor_slot && index <= address_map::last_hypervisor_slot;
+}
+
+/// Changes the state word of a frame whose table state this CPU owns; counts may move under our hands meanwhile.
+template <class Change>
+FrameState change(Frame& frame, Change change)
+{
+    FrameState state = frame.load();
+    FrameState next;
+    do
+        next = change(state);
+    while (!frame.exchange(state, next));
+    return next;
+}
+
+/// The hypervisor's slots of a top-level table.
+void fill_hypervisor_slots(Space const& space, Mfn root)
+{
+    std::uint64_t* entries = entries_of(root);
+    for (unsigned slot = address_map::first_hypervisor_slot; slot <= address_map::last_hypervisor_slot; ++slot)
+        entries[slot] = shared_slots[slot - address_map::first_hypervisor_slot];
+    constexpr unsigned area_slot = table_index(address_map::domain_area, 4);
+    entries[area_slot] =
+        space.domain_area.valid()
+            ? Entry::of(space.domain_area, Entry::present | Entry::writable | Entry::accessed | Entry::dirty).bits()
+            : 0;
+}
+
+void clear_hypervisor_slots(Mfn root)
+{
+    for (unsigned slot = address_map::first_hypervisor_slot; slot <= address_map::last_hypervisor_slot; ++slot)
+        entries_of(root)[slot] = 0;
+}
+
+/// Starts to undo a table whose uses are gone: its first `entries` entries still hold references. The reference of the
+/// last user passes to the undoing.
+void start_unwinding(Space& space, Mfn mfn, unsigned entries)
+{
+    require(space.unwinding_depth < space.unwinding.size(), "page tables nest four deep");
+    Frame& frame = mm::frames[mfn];
+    frame.stamp_or_progress.store(entries, relaxed);
+    space.unwinding[space.unwinding_depth++] = mfn;
+}
+
+/// One entry of an unwinding table gives back what it held.
+void unwind_entry(Space& space, Mfn table, unsigned level, unsigned index)
+{
+    Entry const entry = read_entry(table, index);
+    if (!entry.is_present() || is_ours(level, index))
+        return;
+    if (level == 1)
+        drop_leaf(entry);
+    else
+        drop_table(space, entry.frame());
+}
+
+void finish_unwinding(Mfn mfn, unsigned level)
+{
+    Frame& frame = mm::frames[mfn];
+    if (level == 4)
+        clear_hypervisor_slots(mfn);
+    // Processors may have cached this table's entries: whoever reuses the frame as something else flushes first.
+    frame.stamp_or_progress.store(cpu::flush_clock_now(), release);
+    change(frame, [](FrameState state) {
+        return state.with_type(FrameType::none)
+            .with(0, FrameState::partial_bit | FrameState::unwinding_bit | FrameState::validated_bit);
+    });
+    mm::drop_reference(mfn);
+}
+
+/// Claims an unused frame as a table of `level`: from now on nobody can map it writable.
+[[nodiscard]] Status claim(Mfn mfn, unsigned level)
+{
+    Frame& frame = mm::frames[mfn];
+    FrameState state = frame.load();
+    FrameState next;
+    do {
+        if (state.type_count() != 0 || state.partial() || state.pinned() || state.type() == FrameType::shared)
+            return fail(Errno::ebusy);
+        next = state.with_type(mm::table_type(level))
+                   .with(FrameState::partial_bit, FrameState::validated_bit)
+                   .plus_type_uses(1);
+    } while (!frame.exchange(state, next));
+    flush_stale(frame);
+    frame.stamp_or_progress.store(0, relaxed);
+    return {};
+}
+
+enum class Use : std::uint8_t { taken, must_validate };
+
+/// One use of a frame as a table: counted at once if it is validated; otherwise the frame is claimed (or found partial)
+/// and the caller must validate it.
+[[nodiscard]] Result<Use> use(Space& space, Mfn mfn, unsigned level)
+{
+    TRY(mm::take_reference(mfn, space.id));
+    Frame& frame = mm::frames[mfn];
+    FrameState state = frame.load();
+    if (state.type() == mm::table_type(level) && (state.validated() || state.partial())) {
+        if (state.validated()) {
+            while (state.type_count() < FrameState::type_count_max)
+                if (frame.exchange(state, state.plus_type_uses(1)))
+                    return Use::taken;
+        } else if (!state.unwinding()) {
+            mm::drop_reference(mfn); // the partial table holds one already
+            return Use::must_validate;
+        }
+        mm::drop_reference(mfn);
+        return fail(Errno::ebusy);
+    }
+    if (Status claimed = claim(mfn, level); !claimed) {
+        mm::drop_reference(mfn);
+        return fail(claimed.error());
+    }
+    return Use::must_validate;
+}
+
+/// The chain of partial tables from the one asked for down to the one being worked on.
+class Validation {
+public:
+    Validation(Space& space, Mfn root, unsigned level) : space_(space), level_(level) { chain_[0] = root; }
+
+    [[nodiscard]] Result<Progress> run(Budget& budget)
+    {
+        while (true) {
+            if (!budget.spend())
+                return Progress::more;
+            unsigned const index = mm::frames[top()].stamp_or_progress.load(relaxed);
+            if (index == table_entries) {
+                finish_top();
+                if (depth_ == 0)
+                    return Progress::done;
+                advance();
+                continue;
+            }
+            if (Status step = validate_entry(index); !step) {
+                undo();
+                return fail(step.error());
+            }
+        }
+    }
+
+private:
+    [[nodiscard]] Mfn top() const { return chain_[depth_ - 1]; }
+    [[nodiscard]] unsigned top_level() const { return level_ - (depth_ - 1); }
+    void advance() { mm::frames[top()].stamp_or_progress.fetch_add(1, relaxed); }
+
+    [[nodiscard]] Status validate_entry(unsigned index)
+    {
+        unsigned const level = top_level();
+        Entry const entry = read_entry(top(), index);
+        if (!entry.is_present() || is_ours(level, index))
+            return advance(), Status{};
+        if (level == 1) {
+            Entry const stored = TRY(take_leaf(space_, entry, space_.id));
+            if (!(stored == entry))
+                entries_of(top())[index] = stored.bits();
+            return advance(), Status{};
+        }
+        TRY(admit(entry, level, Caching::fixed, entry_limits));
+        switch (TRY(use(space_, entry.frame(), level - 1))) {
+        case Use::taken:
+            break;
+        case Use::must_validate:
+            if (entry.frame() == top())
+                return fail(Errno::einval);
+            store_adjusted(index, entry, level);
+            chain_[depth_++] = entry.frame();
+            return {};
+        }
+        store_adjusted(index, entry, level);
+        return advance(), Status{};
+    }
+
+    void store_adjusted(unsigned index, Entry entry, unsigned level)
+    {
+        Entry const stored = adjust(entry, level);
+        if (!(stored == entry))
+            entries_of(top())[index] = stored.bits();
+    }
+
+    void finish_top()
+    {
+        if (top_level() == 4)
+            fill_hypervisor_slots(space_, top());
+        change(mm::frames[top()], [](FrameState state) {
+            return state.with(FrameState::validated_bit, FrameState::partial_bit);
+        });
+        --depth_;
+    }
+
+    /// An entry was refused: the whole chain gives back what it took, in budgeted steps.
+    void undo()
+    {
+        for (unsigned i = 0; i < depth_; ++i)
+            abandon(space_, chain_[i]);
+    }
+
+    Space& space_;
+    unsigned level_;
+    std::array<Mfn, 4> chain_{};
+    unsigned depth_ = 1;
+};
+
+} // namespace
+
+void flush_stale(mm::Frame const& frame)
+{
+    CpuMask const stale = cpu::filter_flushed_since(cpu::online(), frame.stamp_or_progress.load(acquire));
+    if (!stale.empty())
+        cpu::flush_cpus(stale);
+}
+
+bool is_table(Space const& space, Mfn mfn, unsigned level)
+{
+    Frame* frame = mm::frames.find(mfn);
+    if (!frame || frame->owner_id() != space.id)
+        return false;
+    FrameState const state = frame->load();
+    return state.type() == mm::table_type(level) && state.validated() && !state.partial();
+}
+
+Progress drain(Space& space, Budget& budget)
+{
+    while (space.unwinding_depth > 0) {
+        if (!budget.spend())
+            return Progress::more;
+        Mfn const mfn = space.unwinding[space.unwinding_depth - 1];
+        Frame& frame = mm::frames[mfn];
+        unsigned const level = mm::table_level(frame.load().type());
+        unsigned const left = frame.stamp_or_progress.load(relaxed);
+        if (left == 0) {
+            --space.unwinding_depth;
+            finish_unwinding(mfn, level);
+            continue;
+        }
+        frame.stamp_or_progress.store(left - 1, relaxed);
+        unwind_entry(space, mfn, level, left - 1);
+    }
+    return Progress::done;
+}
+
+Result<Progress> take_table(Space& space, Mfn mfn, unsigned level, Budget& budget)
+{
+    if (TRY(use(space, mfn, level)) == Use::taken)
+        return Progress::done;
+    return Validation{space, mfn, level}.run(budget);
+}
+
+void abandon(Space& space, Mfn mfn)
+{
+    Frame& frame = mm::frames[mfn];
+    if (frame.load().unwinding())
+        return; // on the list already
+    unsigned const done = frame.stamp_or_progress.load(relaxed);
+    change(frame, [](FrameState state) { return state.with(FrameState::unwinding_bit).plus_type_uses(-1); });
+    start_unwinding(space, mfn, done);
+}
+
+void drop_table(Space& space, Mfn mfn)
+{
+    FrameState const state = change(mm::frames[mfn], [](FrameState now) {
+        require(now.type_count() > 0, "more table uses dropped than taken");
+        FrameState const next = now.plus_type_uses(-1);
+        if (next.type_count() > 0)
+            return next;
+        return next.with(FrameState::partial_bit | FrameState::unwinding_bit, FrameState::validated_bit);
+    });
+    if (state.type_count() > 0)
+        return mm::drop_reference(mfn);
+    start_unwinding(space, mfn, table_entries);
+}
+
+} // namespace rf::pvmmu

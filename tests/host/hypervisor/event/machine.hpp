@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// A small machine for the tests of rooms event and grant: 64 MiB of memory behind the real frame table, allocator and
+/// heap. It is made once per process, because the heap keeps what it has cut up; a machine that another test has put in
+/// place already is used as it is.
+
+#include "base/address_map.hpp"
+#include "mm/allocator.hpp"
+#include "mm/domain_memory.hpp"
+#include "mm/m2p.hpp"
+#include "mm/page_ref.hpp"
+
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <cstring>
+
+namespace rf::testing_machine {
+
+inline constexpr std::uint64_t machine_frames = 16384;
+
+inline void ensure()
+{
+    if (address_map::fake_memory)
+        return;
+    static std::uint64_t present[1] = {(1ull << machine_frames / 512) - 1};
+    auto* memory = static_cast<std::byte*>(std::aligned_alloc(1u << 21, machine_frames * page_size));
+    std::memset(memory, 0x5a, machine_frames * page_size);
+    address_map::fake_memory = memory;
+    address_map::m2p_writable =
+        reinterpret_cast<std::uint64_t>(std::calloc(machine_frames, sizeof(std::uint64_t)));
+    mm::m2p_limit = Mfn{machine_frames};
+    mm::frames.attach(new mm::Frame[machine_frames], Mfn{machine_frames}, present);
+    mm::allocator.add(Mfn{512}, machine_frames - 512);
+}
+
+/// The frames of one domain; checks at its end that every frame came back.
+class Owner {
+public:
+    explicit Owner(DomainId id) : memory((ensure(), id))
+    {
+        EXPECT_TRUE(memory.enter());
+    }
+    ~Owner()
+    {
+        while (mm::Frame* frame = memory.first()) {
+            Mfn const mfn = mm::frames.number(*frame);
+            if (!memory.give_up(mfn) || memory.first() == frame) {
+                ADD_FAILURE() << "frame " << mfn.value << " of domain " << memory.id().value << " is still referenced";
+                break;
+            }
+        }
+        memory.leave();
+    }
+    Owner(Owner const&) = delete;
+    Owner& operator=(Owner const&) = delete;
+
+    [[nodiscard]] Mfn frame()
+    {
+        auto const made = memory.allocate(0);
+        EXPECT_TRUE(made);
+        return made.value_or(invalid_mfn);
+    }
+    [[nodiscard]] static std::uint64_t references(Mfn mfn) { return mm::frames[mfn].load().references(); }
+
+    mm::DomainMemory memory;
+};
+
+} // namespace rf::testing_machine

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: MIT
+// Story: an operator installs the hypervisor on a machine like any other, and Debian comes up on it as Dom0.
+//
+// GRUB loads the hypervisor by multiboot2, from BIOS or UEFI, on machines of two chip sets, one to four processors of
+// several generations and half to six GiB of memory. Debian's unmodified kernel reaches user space; the operator finds
+// all processors, the hypervisor under /sys, disks whose contents are right in both directions, network cards that get
+// an address and an answer, a clock that tells the time; then switches the machine off, or restarts it, from Dom0.
+// RF_HYPERVISOR=xen tells the same story of Debian's Xen 4.17: what fails there too is not our hypervisor's fault.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <ctime>
+
+#include "harness/disk_image.hpp"
+#include "harness/story.hpp"
+
+namespace {
+
+using namespace rf::system;
+using namespace std::chrono_literals;
+
+constexpr unsigned disk_mib = 8;
+constexpr std::uint64_t copied_bytes = 2 << 20;
+constexpr std::uint64_t copied_from = 4 << 20;
+constexpr long clock_tolerance_seconds = 60;
+
+enum class Ending { power_off, reboot };
+
+struct Combination {
+    const char* name;
+    Firmware firmware;
+    const char* machine_type;
+    unsigned cpus;
+    unsigned memory_mib;
+    const char* cpu_model;
+    QemuVersion qemu;
+    Ending ending;
+};
+
+// Every value of every column at least once; the pairs that have gone wrong elsewhere (UEFI with much memory, an old
+// processor with little) stand together.
+constexpr Combination combinations[] = {
+    {"BiosQ35", Firmware::bios, "q35", 2, 3072, "max,-smap,-la57", QemuVersion::installed, Ending::power_off},
+    {"BiosPcOldCpuSmall", Firmware::bios, "pc", 1, 512, "qemu64", QemuVersion::installed, Ending::reboot},
+    {"UefiQ35Large", Firmware::ovmf, "q35", 4, 6144, "max,-smap,-la57", QemuVersion::installed, Ending::reboot},
+    {"UefiPcNehalem", Firmware::ovmf, "pc", 2, 1024, "Nehalem", QemuVersion::installed, Ending::power_off},
+    {"BiosPcFourCpusQemu10", Firmware::bios, "pc", 4, 4096, "max,-smap,-la57", QemuVersion::backports_10, Ending::power_off},
+    {"BiosQ35SmapQemu10", Firmware::bios, "q35", 2, 4096, "max,-la57", QemuVersion::backports_10, Ending::reboot},
+    {"UefiQ35OneCpuQemu10", Firmware::ovmf, "q35", 1, 2048, "max,-smap,-la57", QemuVersion::backports_10, Ending::power_off},
+    {"BiosQ35Smap", Firmware::bios, "q35", 2, 3072, "max,-la57", QemuVersion::installed, Ending::power_off},
+};
+
+/// Debian's Xen dies on these, by faults that are known and not ours to mend.
+const char* known_to_fail_on_xen(const Combination& combination) {
+    const bool smap = std::string_view{combination.cpu_model} == "max,-la57";
+    if (smap && combination.qemu == QemuVersion::installed) return "Xen leaves SMAP on, which QEMU 7.2 gets wrong for IRET at ring 3";
+    return nullptr;
+}
+
+class Dom0Boot : public Story, public testing::WithParamInterface<Combination> {
+protected:
+    MachineOptions options() const {
+        const auto& wanted = GetParam();
+        MachineOptions options;
+        options.name = std::string{"dom0_boot."} + wanted.name;
+        options.hypervisor = hypervisor_from_environment();
+        options.qemu = wanted.qemu;
+        options.firmware = wanted.firmware;
+        options.machine_type = wanted.machine_type;
+        options.cpu_model = wanted.cpu_model;
+        options.cpus = wanted.cpus;
+        options.memory_mib = wanted.memory_mib;
+        options.disks = {{virtio_disk(), DiskBus::virtio, DiskMode::read_only}, {ahci_disk(), DiskBus::ahci, DiskMode::read_write}};
+        options.nics = {{NicModel::virtio, "user,restrict=on"}, {NicModel::e1000, "user,restrict=on,net=10.0.3.0/24"}};
+        return options;
+    }
+
+    static std::filesystem::path disk(const char* bus) {
+        return build_directory() / "run/disks" / (std::string{"dom0_boot."} + GetParam().name + "." + bus);
+    }
+    static std::filesystem::path virtio_disk() { return disk("virtio"); }
+    static std::filesystem::path ahci_disk() { return disk("ahci"); }
+
+    void finds_the_hypervisor_and_all_processors() {
+        EXPECT_EQ(run("cat /sys/hypervisor/type"), "xen");
+        EXPECT_EQ(run("cat /sys/hypervisor/version/major /sys/hypervisor/version/minor"), "4\n17");
+        EXPECT_EQ(run("grep -o control_d /proc/xen/capabilities"), "control_d");
+        EXPECT_EQ(run("nproc"), std::to_string(GetParam().cpus));
+    }
+
+    void reads_and_writes_disks() {
+        for (const auto& [device, image] : {std::pair{"/dev/vda", virtio_disk()}, std::pair{"/dev/sda", ahci_disk()}}) {
+            const auto expected = sha256(image, 0, disk_mib << 20);
+            ASSERT_TRUE(expected) << expected.error().message;
+            run(std::string{"for i in $(seq 50); do [ -b "} + device + " ] && break; usleep 200000; done");
+            EXPECT_EQ(run(std::string{"sha256sum < "} + device + " | cut -d' ' -f1"), *expected) << device;
+        }
+        run("dd if=/dev/vda of=/dev/sda bs=1M count=2 skip=4 conv=fsync 2>/dev/null");
+    }
+
+    void has_an_address_on_every_network() {
+        for (const auto& [driver, gateway] : {std::pair{"virtio_net", "10.0.2.2"}, std::pair{"e1000", "10.0.3.2"}}) {
+            run(std::string{"card=; for c in /sys/class/net/*; do [ \"$(basename $(readlink $c/device/driver) 2>/dev/null)\" = "} + driver +
+                " ] && card=$(basename $c); done; [ -n \"$card\" ]");
+            run("ip link set $card up && udhcpc -i $card -q -n -t 10 2>&1");
+            EXPECT_NE(run(std::string{"ping -c 3 -W 5 -I $card "} + gateway).find("3 packets received"), std::string::npos) << driver;
+        }
+    }
+
+    void tells_the_time() {
+        for (const auto* clock : {"date +%s", "cat /sys/class/rtc/rtc0/since_epoch"}) {
+            const auto seconds = std::atol(run(clock).c_str());
+            EXPECT_LE(std::labs(seconds - static_cast<long>(std::time(nullptr))), clock_tolerance_seconds) << clock;
+        }
+        EXPECT_EQ(run("a=$(date +%s); sleep 2; b=$(date +%s); [ $((b - a)) -ge 2 ] && [ $((b - a)) -le 5 ] && echo steady"), "steady");
+    }
+
+    void ends() {
+        const auto* command = GetParam().ending == Ending::power_off ? "poweroff" : "reboot";
+        STEP(machine().run_and_forget(command));
+        const auto status = machine().wait_exit(60s);
+        ASSERT_TRUE(status) << command << ": " << status.error().message;
+        EXPECT_EQ(*status, 0) << command;
+    }
+
+    void finds_what_dom0_wrote() {
+        const auto source = sha256(virtio_disk(), copied_from, copied_bytes);
+        const auto copy = sha256(ahci_disk(), 0, copied_bytes);
+        ASSERT_TRUE(source && copy);
+        EXPECT_EQ(*source, *copy);
+    }
+};
+
+TEST_P(Dom0Boot, DebianComesUpWorksAndGoesDown) {
+    const auto* reason = known_to_fail_on_xen(GetParam());
+    if (reason != nullptr && hypervisor_from_environment() == Hypervisor::xen) GTEST_SKIP() << reason;
+    STEP(write_pattern(virtio_disk(), disk_mib, 1));
+    STEP(write_pattern(ahci_disk(), disk_mib, 2));
+
+    ASSERT_NO_FATAL_FAILURE(boot(options()));
+    finds_the_hypervisor_and_all_processors();
+    reads_and_writes_disks();
+    has_an_address_on_every_network();
+    tells_the_time();
+    ASSERT_NO_FATAL_FAILURE(ends());
+    finds_what_dom0_wrote();
+    expect_healthy_log();
+}
+
+void PrintTo(const Combination& combination, std::ostream* out) { *out << combination.name; }
+
+INSTANTIATE_TEST_SUITE_P(Machines, Dom0Boot, testing::ValuesIn(combinations), [](const auto& info) { return std::string{info.param.name}; });
+
+}  // namespace

@@ -1,0 +1,28 @@
+# SPDX-License-Identifier: MIT
+# System tests: executables $(BUILD)/tests/system_* and the developers' $(BUILD)/tests/boot. Included by the top Makefile.
+BUILD ?= build
+
+SYSTEM_CXX ?= g++
+SYSTEM_CXXFLAGS ?= -std=c++23 -O1 -g -Wall -Wextra -Werror -pthread
+SYSTEM_HARNESS := $(patsubst tests/system/harness/%.cpp,$(BUILD)/obj/system/harness/%.o,$(wildcard tests/system/harness/*.cpp))
+# story.o is the GoogleTest side of it and does not belong into tools
+SYSTEM_DRIVER := $(filter-out %/story.o,$(SYSTEM_HARNESS))
+SYSTEM_TESTS := $(patsubst tests/system/%_test.cpp,$(BUILD)/tests/system_%,$(wildcard tests/system/*_test.cpp))
+
+$(BUILD)/obj/system/%.o: tests/system/%.cpp
+	@mkdir -p $(@D)
+	$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -DRF_SOURCE_DIRECTORY='"$(CURDIR)"' -Itests/system -MMD -MP -c -o $@ $<
+
+$(BUILD)/tests/boot: $(BUILD)/obj/system/boot.o $(SYSTEM_DRIVER)
+	@mkdir -p $(@D)
+	$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $^
+
+$(BUILD)/tests/system_%: $(BUILD)/obj/system/%_test.o $(SYSTEM_HARNESS)
+	@mkdir -p $(@D)
+	$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $^ -lgtest -lgtest_main
+
+.SECONDARY: $(patsubst tests/system/%.cpp,$(BUILD)/obj/system/%.o,$(wildcard tests/system/*_test.cpp))
+.PHONY: system-tests
+system-tests: images $(BUILD)/tests/boot $(SYSTEM_TESTS)
+
+-include $(wildcard $(BUILD)/obj/system/*.d $(BUILD)/obj/system/harness/*.d)
