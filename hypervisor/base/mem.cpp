@@ -3,6 +3,7 @@
 /// meet (microcoded moves of whole lines) and a single instruction where the processor is emulated.
 
 #include "base/panic.hpp"
+#include "cpu/insn.hpp"
 
 #include <cstddef>
 #include <cstdint>
@@ -12,10 +13,8 @@ extern "C" {
 void* memcpy(void* to, void const* from, std::size_t bytes)
 {
     void* destination = to;
-    std::size_t words = bytes / 8;
-    std::size_t rest = bytes % 8;
-    asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
-    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(rest) : : "memory");
+    rf::cpu::repeat_move_words(to, from, bytes / 8);
+    rf::cpu::repeat_move_bytes(to, from, bytes % 8);
     return destination;
 }
 
@@ -25,20 +24,16 @@ void* memmove(void* to, void const* from, std::size_t bytes)
     if (distance >= bytes)
         return memcpy(to, from, bytes);
     // The destination starts inside the source: copy from the end.
-    auto* target = static_cast<unsigned char*>(to) + bytes - 1;
-    auto const* source = static_cast<unsigned char const*>(from) + bytes - 1;
-    asm volatile("std\n\trep movsb\n\tcld" : "+D"(target), "+S"(source), "+c"(bytes) : : "memory", "cc");
+    rf::cpu::repeat_move_bytes_down(static_cast<char*>(to) + bytes - 1, static_cast<char const*>(from) + bytes - 1, bytes);
     return to;
 }
 
 void* memset(void* to, int value, std::size_t bytes)
 {
     void* destination = to;
-    std::uint64_t const pattern = 0x0101'0101'0101'0101ull * static_cast<unsigned char>(value);
-    std::size_t words = bytes / 8;
-    std::size_t rest = bytes % 8;
-    asm volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(pattern) : "memory");
-    asm volatile("rep stosb" : "+D"(to), "+c"(rest) : "a"(pattern) : "memory");
+    auto const byte = static_cast<std::uint8_t>(value);
+    rf::cpu::repeat_store_words(to, 0x0101'0101'0101'0101ull * byte, bytes / 8);
+    rf::cpu::repeat_store_bytes(to, byte, bytes % 8);
     return destination;
 }
 

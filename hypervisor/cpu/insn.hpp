@@ -3,6 +3,7 @@
 /// Single machine instructions. The only place with inline assembly, so that everything above can run on a host with this
 /// header replaced. Forms ending in `_safe` survive a fault through the fix-up table (cpu/fixup.hpp) and say so.
 
+#include <cstddef>
 #include <cstdint>
 
 namespace rf::cpu {
@@ -208,6 +209,29 @@ inline void clear_x87_pointers()
 }
 /// Clears the microarchitectural buffers where microcode gives VERW that meaning.
 inline void verify_write(std::uint16_t const& selector) { asm volatile("verw %0" : : "m"(selector) : "cc"); }
+
+// String instructions; the direction flag is clear, as always between functions. Pointers move past what was touched.
+inline void repeat_move_words(void*& to, void const*& from, std::size_t words)
+{
+    asm volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words) : : "memory");
+}
+inline void repeat_move_bytes(void*& to, void const*& from, std::size_t bytes)
+{
+    asm volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory");
+}
+/// Downwards: the pointers name the last bytes.
+inline void repeat_move_bytes_down(void* to, void const* from, std::size_t bytes)
+{
+    asm volatile("std\n\trep movsb\n\tcld" : "+D"(to), "+S"(from), "+c"(bytes) : : "memory", "cc");
+}
+inline void repeat_store_words(void*& to, std::uint64_t value, std::size_t words)
+{
+    asm volatile("rep stosq" : "+D"(to), "+c"(words) : "a"(value) : "memory");
+}
+inline void repeat_store_bytes(void*& to, std::uint8_t value, std::size_t bytes)
+{
+    asm volatile("rep stosb" : "+D"(to), "+c"(bytes) : "a"(value) : "memory");
+}
 
 /// Stack pointer of the caller.
 [[nodiscard]] inline std::uint64_t stack_pointer() { std::uint64_t v; asm volatile("mov %%rsp, %0" : "=r"(v)); return v; }

@@ -68,7 +68,6 @@ bool apply_console(Options& options, Word const& word)
     if (word.negated || !selection)
         return false;
     options.console = *selection;
-    options.console_given = true;
     return true;
 }
 
@@ -114,13 +113,6 @@ bool apply_conswitch(Options& options, Word const& word)
     return true;
 }
 
-bool apply_scheduler(Options& options, Word const& word)
-{
-    options.scheduler = word.value;
-    options.has_scheduler = !word.value.empty();
-    return !word.negated && options.has_scheduler;
-}
-
 bool apply_timestamps(Options& options, Word const& word)
 {
     auto const value = boolean(word);
@@ -136,7 +128,7 @@ bool apply_nosmp(Options& options, Word const& word)
     return value.has_value();
 }
 
-/// Options that only concern BIOS calls, which we never make.
+/// Options that change nothing here: most concern BIOS calls, which we never make.
 bool accept(Options&, Word const&) { return true; }
 
 struct Known {
@@ -153,7 +145,6 @@ constexpr Known known_options[] = {
     {"conswitch", apply_conswitch},
     {"dom0_max_vcpus", apply_number<&Options::dom0_max_vcpus>},
     {"dom0_mem", apply_dom0_memory},
-    {"dom0_vcpus_pin", apply_boolean<&Options::dom0_vcpus_pin>},
     {"edd", accept},
     {"guest_loglvl", apply_log_level<&Options::guest_log_level, &Options::guest_log_nothing>},
     {"hpet", apply_boolean<&Options::use_hpet>},
@@ -164,13 +155,9 @@ constexpr Known known_options[] = {
     {"placeholder", accept}, // GRUB's scripts write this word
     {"real-mode", accept},
     {"reboot", apply_reboot},
-    {"sched", apply_scheduler},
-    {"sched_ratelimit_us", apply_number<&Options::sched_ratelimit_us>},
-    {"smt", apply_boolean<&Options::smt>},
-    {"sync_console", apply_boolean<&Options::sync_console>},
+    {"sync_console", accept}, // the console always is
     {"tsc_deadline", apply_boolean<&Options::tsc_deadline>},
     {"vga", apply_vga},
-    {"x2apic", apply_boolean<&Options::x2apic>},
 };
 
 Known const* find(std::string_view name)

@@ -53,12 +53,9 @@ struct ConsoleSelection {
 struct Options {
     MemoryAmount dom0_memory, dom0_memory_minimum, dom0_memory_maximum;
     unsigned dom0_max_vcpus = 0;  ///< 0: one per processor
-    bool dom0_vcpus_pin = false;
     unsigned max_cpus = 0;        ///< 0: all
     SerialSettings com1, com2;
     ConsoleSelection console;
-    bool console_given = false;
-    bool sync_console = false;
     bool vga_keep = false;
     bool timestamps = true;
     log::Level log_level = log::Level::info;
@@ -68,14 +65,9 @@ struct Options {
     bool reboot = true;           ///< false after `noreboot`: stop where we are
     bool use_hpet = true;
     bool use_acpi = true;
-    bool x2apic = true;
-    bool smt = true;
     char conswitch = 'a';         ///< control character that switches serial input
     bool conswitch_to_dom0 = true;
     bool tsc_deadline = true;     ///< `tsc_deadline`
-    unsigned sched_ratelimit_us = 0; ///< 0: the scheduler's own
-    bool has_scheduler = false;
-    std::string_view scheduler;   ///< `sched=`, points into the command line
 
     /// Options that were not understood, as written; they point into the command line.
     struct Complaint {

@@ -59,8 +59,6 @@ Status fill_control_rights(Rights& rights, acpi::Tables const& tables, ControlRi
     TRY(fill_frames(rights, tables, input));
     if (input.gsi_limit)
         TRY(rights.interrupts.add(0, input.gsi_limit - 1));
-    for (Gsi const gsi : input.own_gsis)
-        TRY(rights.interrupts.remove(gsi, gsi));
     return {};
 }
 
@@ -68,16 +66,10 @@ Status fill_control_rights(Rights& rights, unsigned physical_address_bits)
 {
     std::array<std::uint16_t, 2> ports{};
     std::size_t const port_count = console::serial_ports(ports);
-    FixedVector<Gsi, 16> own;
-    for (Gsi gsi = 0; gsi < interrupts.gsi_limit(); ++gsi)
-        if (auto const id = interrupts.gsi(gsi); id && interrupts.is_own(*id))
-            if (!own.push_back(gsi))
-                return fail(Errno::enospc);
     return fill_control_rights(rights, machine_tables,
                                {.physical_address_bits = physical_address_bits,
                                 .gsi_limit = interrupts.gsi_limit(),
-                                .serial_ports = std::span(ports).first(port_count),
-                                .own_gsis = std::span(own.begin(), own.size())});
+                                .serial_ports = std::span(ports).first(port_count)});
 }
 
 } // namespace rf::dev

@@ -83,13 +83,6 @@ Status InterruptRouter::bind_own(InterruptId id, CpuId cpu, OwnHandler handler)
     return {};
 }
 
-bool InterruptRouter::is_own(InterruptId id)
-{
-    LockGuard guard(lock_);
-    Interrupt const* const interrupt = existing(id);
-    return interrupt && interrupt->handler;
-}
-
 Result<InterruptId> InterruptRouter::create_message(MsiPlace const& place, CpuId cpu)
 {
     LockGuard guard(lock_);

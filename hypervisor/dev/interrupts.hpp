@@ -62,7 +62,6 @@ public:
     [[nodiscard]] Status configure(InterruptId id, Trigger trigger, Polarity polarity);
     /// Gives a line to the hypervisor and unmasks it. Errno::ebusy.
     [[nodiscard]] Status bind_own(InterruptId id, CpuId cpu, OwnHandler handler);
-    [[nodiscard]] bool is_own(InterruptId id);
 
     /// Creates the interrupt of a message, with a vector on `cpu` and address and data written into the device; masked
     /// where the device can mask. Errno::eexist: that place has one; Errno::enospc: no vector or no slot left.

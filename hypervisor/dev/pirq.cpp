@@ -47,8 +47,6 @@ Status PirqTable::map_gsi(Gsi gsi)
     auto const id = TRY(interrupts.gsi(gsi));
     if (gsi >= limit)
         return fail(Errno::einval);
-    if (interrupts.is_own(id))
-        return fail(Errno::ebusy);
     TRY(ensure_table());
     if (!claim(gsi, word(Stage::free)))
         return fail(Errno::eexist);

@@ -25,8 +25,8 @@ public:
     PirqTable(PirqTable const&) = delete;
     PirqTable& operator=(PirqTable const&) = delete;
 
-    /// Maps a pin under its own number. Errno::einval: no such GSI; Errno::eexist: mapped already; Errno::ebusy: the
-    /// hypervisor uses it; Errno::enomem.
+    /// Maps a pin under its own number; a pin that the hypervisor uses can be mapped, but not bound. Errno::einval: no such
+    /// GSI; Errno::eexist: mapped already; Errno::enomem.
     [[nodiscard]] Status map_gsi(Gsi gsi);
     /// Maps a message under `wanted`, or any free number above the GSIs when wanted < 0; yields the number.
     /// Errno::einval, Errno::eexist, Errno::enospc, Errno::enomem.

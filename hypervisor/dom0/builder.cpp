@@ -39,7 +39,7 @@ private:
     Status unpack_kernel();
     Status read_kernel();
     Status draw_up();
-    Status take_frames_up_to(Pfn end);
+    Status take_frames_up_to(Pfn end, mm::Contents contents = mm::Contents::zeroed);
     Status take_initrd();
     Status take_memory();
     Status write_tables();
@@ -128,11 +128,11 @@ Status Builder::draw_up()
     return {};
 }
 
-Status Builder::take_frames_up_to(Pfn end)
+Status Builder::take_frames_up_to(Pfn end, mm::Contents contents)
 {
     if (end.value <= frames_.size())
         return {};
-    Status const done = frames_.allocate(memory_, end.value - frames_.size());
+    Status const done = frames_.allocate(memory_, end.value - frames_.size(), contents);
     if (!done && done.error() == Errno::enospc)
         log::error("Dom0: free memory is in too many pieces to build from");
     else if (!done)
@@ -175,7 +175,9 @@ Status Builder::take_memory()
     load_segments(elf_, notes_, frames_);
     unpacked_.release();
     LowMemoryReserve const reserve(std::min(spare_, LowMemoryReserve::wanted_pages));
-    return take_frames_up_to(Pfn{plan_.pages});
+    // Behind the initrd come the p2m and its tables, which must begin as zeros; the bulk need not: nobody owned it before.
+    TRY(take_frames_up_to(plan_.p2m_tables.end()));
+    return take_frames_up_to(Pfn{plan_.pages}, mm::Contents::anything);
 }
 
 Status Builder::write_tables()

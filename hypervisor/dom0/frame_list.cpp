@@ -30,12 +30,12 @@ Status FrameList::append(Mfn first, std::uint64_t count)
     return {};
 }
 
-Status FrameList::allocate(mm::DomainMemory& memory, std::uint64_t count)
+Status FrameList::allocate(mm::DomainMemory& memory, std::uint64_t count, mm::Contents contents)
 {
     unsigned order = mm::max_order;
     while (count) {
         order = std::min(order, static_cast<unsigned>(std::bit_width(count)) - 1);
-        auto const block = memory.allocate(order);
+        auto const block = memory.allocate(order, 64, contents);
         if (block) {
             TRY(append(*block, 1ull << order));
             count -= 1ull << order;

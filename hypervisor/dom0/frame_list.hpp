@@ -20,7 +20,8 @@ public:
     /// The next `count` pseudo-physical frames are the machine frames from `first`. Errno::enospc: too many runs.
     [[nodiscard]] Status append(Mfn first, std::uint64_t count);
     /// Allocates the next `count` frames for the domain, in blocks as large as there are; Errno::enomem, Errno::enospc.
-    [[nodiscard]] Status allocate(mm::DomainMemory& memory, std::uint64_t count);
+    [[nodiscard]] Status allocate(mm::DomainMemory& memory, std::uint64_t count,
+                                  mm::Contents contents = mm::Contents::zeroed);
 
     /// The machine frame behind `pfn`, which must be below size().
     [[nodiscard]] Mfn operator[](Pfn pfn) const;

@@ -111,18 +111,21 @@ void Domain::pirq_fired(unsigned pirq) { events.pirq_fired(pirq); }
 void Domain::pause()
 {
     bool const caller_is_inside = cpu::current_vcpu() && &cpu::current_vcpu()->domain() == this;
-    controller_pauses.fetch_add(1, acq_rel);
-    for_each_vcpu([](Vcpu& vcpu) { sched::scheduler.pause(vcpu); });
+    {
+        LockGuard guard(control_lock); // against create_vcpu, which gives a new vCPU the pauses counted so far
+        controller_pauses.fetch_add(1, acq_rel);
+        for_each_vcpu([](Vcpu& vcpu) { sched::scheduler.pause(vcpu); });
+    }
+    // Without the lock: a vCPU may be waiting for it on its way out.
     if (!caller_is_inside)
         for_each_vcpu([](Vcpu& vcpu) { sched::scheduler.wait_descheduled(vcpu); });
 }
 
 void Domain::unpause()
 {
-    if (controller_pauses.fetch_sub(1, acq_rel) <= 0) {
-        controller_pauses.fetch_add(1, acq_rel);
+    if (controller_pauses.load(relaxed) <= 0)
         return;
-    }
+    controller_pauses.fetch_sub(1, acq_rel);
     for_each_vcpu([](Vcpu& vcpu) { sched::scheduler.unpause(vcpu); });
 }
 

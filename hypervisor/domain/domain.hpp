@@ -69,8 +69,9 @@ public:
     // dev::PirqSink
     void pirq_fired(unsigned pirq) override;
 
-    /// Counting pause by the controller; the pausing caller waits until no vCPU runs.
+    /// Counting pause by the controller; the pausing caller waits until no vCPU runs. Takes control_lock, and waits without.
     void pause();
+    /// Undoes one pause. The caller holds control_lock.
     void unpause();
     /// The guest (or a crash) ended itself: vCPUs stop, the controller hears VIRQ_DOM_EXC. For Dom0: the machine ends.
     void shutdown(unsigned reason);

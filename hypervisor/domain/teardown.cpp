@@ -18,7 +18,6 @@ using Phase = Teardown::Phase;
 void stop(Domain& domain)
 {
     domain.life.store(LifeState::dying, release);
-    domain.pause();
     domain.for_each_vcpu([](Vcpu& vcpu) { vcpu.time.reset(); });
     domain.pirqs.release_all();
 }

@@ -17,7 +17,8 @@ struct Teardown {
     std::uint64_t frames_left = 0; ///< of the walk over the frames
 };
 
-/// Goes on destroying `domain`, which is not the caller's own. The caller holds Domain::control_lock. When done, the
+/// Goes on destroying `domain`, which is not the caller's own and whose vCPUs do not run (Domain::pause). The caller holds
+/// Domain::control_lock. When done, the
 /// domain is a zombie: gone but for frames that others still map; reap() removes it after the last of them.
 [[nodiscard]] Progress destroy_step(Domain& domain, Budget& budget);
 

@@ -53,9 +53,8 @@ void EventTable::close_locked(Port port, Channel& channel)
     switch (channel.state) {
     case ChannelState::interdomain: {
         Channel& far = *channel.remote->find(channel.number);
-        far.state = ChannelState::unbound;
+        far.state = ChannelState::unbound; // and kept for us: far.domain stays
         far.remote = nullptr;
-        far.domain = owner_;
         break;
     }
     case ChannelState::virq:

@@ -65,8 +65,9 @@ public:
     /// Gives back what hold took.
     void let_go(std::uint32_t ref, Access access);
 
-    /// Teardown, after the domain's page tables are gone from all CPUs: drops all mappings of others' grants and refuses
-    /// further use of its own. Those who hold its grants keep the granted frames; the shared entries are given up.
+    /// Teardown, when no vCPU of the domain runs any more: drops all mappings of others' grants, gives its own entries' frames
+    /// up and refuses further use. Those who hold its grants keep the granted frames; page-table entries that are still
+    /// there count their frames themselves (pvmmu/grant_mapping.hpp).
     [[nodiscard]] Progress release_all(Budget& budget);
 
 private:

@@ -87,8 +87,14 @@ Result<Mfn> FrameAllocator::allocate(unsigned order, Contents contents, unsigned
 
     // A CPU may still hold translations of the former owner: none may outlive the change of hands.
     CpuMask stale;
-    for (std::uint64_t i = 0; i < 1ull << order; ++i)
-        stale = stale | cpu::filter_flushed_since(cpu::online(), frames[mfn + i].stamp_or_progress.load(relaxed));
+    std::uint32_t judged = 0; // frames that were freed together carry the same stamp; 0 was never flushed for
+    for (std::uint64_t i = 0; i < 1ull << order; ++i) {
+        std::uint32_t const stamp = frames[mfn + i].stamp_or_progress.load(relaxed);
+        if (stamp == judged)
+            continue;
+        judged = stamp;
+        stale = stale | cpu::filter_flushed_since(cpu::online(), stamp);
+    }
     if (!stale.empty())
         cpu::flush_cpus(stale);
 

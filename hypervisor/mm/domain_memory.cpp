@@ -7,6 +7,8 @@
 
 #include <algorithm>
 
+#include <algorithm>
+
 namespace rf::mm {
 namespace {
 [[nodiscard]] Frame& frame_of(std::uint32_t link) { return frames[Mfn{link - 1ull}]; }
@@ -33,7 +35,7 @@ void DomainMemory::detach(Frame& frame)
     listed_.fetch_sub(1, release);
 }
 
-Result<Mfn> DomainMemory::allocate(unsigned order, unsigned address_bits)
+Result<Mfn> DomainMemory::allocate(unsigned order, unsigned address_bits, Contents contents)
 {
     std::uint64_t const count = 1ull << order;
     std::uint64_t from_claim = 0;
@@ -47,7 +49,7 @@ Result<Mfn> DomainMemory::allocate(unsigned order, unsigned address_bits)
         from_claim = std::min(count, claim_.load(relaxed));
         claim_.fetch_sub(from_claim, relaxed);
     }
-    auto const first = allocator.allocate(order, Contents::zeroed, address_bits, from_claim);
+    auto const first = allocator.allocate(order, contents, address_bits, from_claim);
     if (!first) {
         LockGuard guard(lock_);
         pages_.fetch_sub(count, relaxed);
@@ -60,17 +62,18 @@ Result<Mfn> DomainMemory::allocate(unsigned order, unsigned address_bits)
 
 void DomainMemory::adopt(Mfn first, std::uint64_t count, FrameType type)
 {
+    constexpr std::uint64_t frames_per_hold = 64;
     FrameState const state = FrameState{}.with(FrameState::allocated_bit).with_type(type).plus_references(1);
-    for (std::uint64_t i = 0; i < count; ++i) {
-        Frame& frame = frames[first + i];
-        set_m2p(first + i, invalid_pfn);
-        frame.owner.store(id_.value, relaxed);
-        frame.stamp_or_progress.store(0, relaxed);
-        {
-            LockGuard guard(lock_);
+    for (std::uint64_t done = 0; done < count; done += frames_per_hold) {
+        LockGuard guard(lock_);
+        for (std::uint64_t i = done; i < std::min(count, done + frames_per_hold); ++i) {
+            Frame& frame = frames[first + i];
+            set_m2p(first + i, invalid_pfn);
+            frame.owner.store(id_.value, relaxed);
+            frame.stamp_or_progress.store(0, relaxed);
             link(frame);
+            frame.state.store(state.word(), release);
         }
-        frame.state.store(state.word(), release);
     }
 }
 

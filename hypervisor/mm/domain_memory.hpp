@@ -6,7 +6,7 @@
 
 #include "base/result.hpp"
 #include "base/spinlock.hpp"
-#include "mm/frame_table.hpp"
+#include "mm/allocator.hpp"
 
 namespace rf::mm {
 
@@ -23,8 +23,9 @@ public:
     [[nodiscard]] std::uint64_t listed() const { return listed_.load(acquire); }
 
     /// Allocates 2^order frames for the domain, each with its `allocated` reference. Errno::enomem: above the limit or
-    /// none free.
-    [[nodiscard]] Result<Mfn> allocate(unsigned order, unsigned address_bits = 64);
+    /// none free. Contents::anything is for the control domain at boot, when no tenant has used the memory yet.
+    [[nodiscard]] Result<Mfn> allocate(unsigned order, unsigned address_bits = 64,
+                                       Contents contents = Contents::zeroed);
     /// A frame of the hypervisor that the domain may map (shared_info, grant frames): owned, typed `shared`, not counted
     /// against the limit. Errno::enomem.
     [[nodiscard]] Result<Mfn> allocate_shared();

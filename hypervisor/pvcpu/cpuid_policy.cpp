@@ -163,7 +163,7 @@ void CpuidPolicy::restrict_identity()
             regs.ebx = (regs.ebx & 0xffff) | one_logical_processor;
             break;
         case 4:
-            regs.eax &= 0x3fff; // who shares the cache, how many cores there are
+            regs.eax &= 0x3ff; // who shares the cache, how many cores there are
             break;
         case 7:
             if (leaves_[i].subleaf == 2)

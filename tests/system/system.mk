@@ -2,7 +2,7 @@
 # System tests: executables $(BUILD)/tests/system_* and the developers' $(BUILD)/tests/boot. Included by the top Makefile.
 BUILD ?= build
 
-SYSTEM_CXX ?= g++
+SYSTEM_CXX ?= $(CXX)
 SYSTEM_CXXFLAGS ?= -std=c++23 -O1 -g -Wall -Wextra -Werror -pthread
 SYSTEM_HARNESS := $(patsubst tests/system/harness/%.cpp,$(BUILD)/obj/system/harness/%.o,$(wildcard tests/system/harness/*.cpp))
 # story.o is the GoogleTest side of it and does not belong into tools

@@ -18,7 +18,7 @@ namespace {
 struct World {
     double nanoseconds = 0;
     double tsc_hertz = 1e9;
-    double step = 300;
+    double step = 1000;
     std::mt19937 random{1};
     double stall_at = -1, stall = 0;
     void pass()

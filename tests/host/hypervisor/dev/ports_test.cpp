@@ -57,7 +57,7 @@ struct Ports : testing::Test {
         std::uint16_t const com1 = 0x3f8;
         dom0->control = true;
         EXPECT_TRUE(fill_control_rights(dom0->rights, *tables,
-                                        {.physical_address_bits = 40, .gsi_limit = 24, .serial_ports = {&com1, 1}, .own_gsis = {}}));
+                                        {.physical_address_bits = 40, .gsi_limit = 24, .serial_ports = {&com1, 1}}));
     }
     Bus bus;
     std::unique_ptr<Guest> dom0 = std::make_unique<Guest>();
@@ -173,9 +173,8 @@ TEST(ControlRights, KeepTheInterruptControllersFromDom0)
     ASSERT_TRUE(tables->io_apics.push_back({.id = 0, .address = 0xfec00000, .first_gsi = 0}));
     tables->hpet = acpi::Hpet{.address = 0xfed00000, .protection = 0};
     auto const rights = std::make_unique<Rights>();
-    Gsi const own = 4;
     ASSERT_TRUE(fill_control_rights(*rights, *tables,
-                                    {.physical_address_bits = 40, .gsi_limit = 24, .serial_ports = {}, .own_gsis = {&own, 1}}));
+                                    {.physical_address_bits = 40, .gsi_limit = 24, .serial_ports = {}}));
     RangeSet const& frames = rights->device_frames;
     EXPECT_TRUE(frames.contains(0, 0xfebff)) << "low memory, VGA, ROMs, devices";
     EXPECT_FALSE(frames.contains(0xfec00, 0xfec00));
@@ -184,14 +183,13 @@ TEST(ControlRights, KeepTheInterruptControllersFromDom0)
     EXPECT_TRUE(frames.contains(0xfef00, (1ull << 28) - 1));
     EXPECT_FALSE(frames.contains(1ull << 28, 1ull << 28)) << "no such address";
     EXPECT_TRUE(rights->read_only_frames.contains(0xfed00, 0xfed00));
-    EXPECT_TRUE(rights->interrupts.contains(5, 23));
-    EXPECT_FALSE(rights->interrupts.contains(4, 4));
+    EXPECT_TRUE(rights->interrupts.contains(0, 23));
     EXPECT_FALSE(rights->interrupts.contains(24, 24));
     EXPECT_TRUE(rights->drives_devices());
 
     tables->hpet->protection = 1;
     auto const guarded = std::make_unique<Rights>();
-    ASSERT_TRUE(fill_control_rights(*guarded, *tables, {.physical_address_bits = 40, .gsi_limit = 24, .serial_ports = {}, .own_gsis = {}}));
+    ASSERT_TRUE(fill_control_rights(*guarded, *tables, {.physical_address_bits = 40, .gsi_limit = 24, .serial_ports = {}}));
     EXPECT_FALSE(guarded->device_frames.contains(0xfed00, 0xfed00));
 }
 

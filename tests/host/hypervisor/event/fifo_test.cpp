@@ -86,7 +86,10 @@ TEST(FifoSetup, APortBeyondTheArrayIsRememberedUntilItsPageComes)
     Port last = 0;
     while (last < Fifo::words_per_page + 5)
         last = guest.table.bind_ipi(0).value();
+    Port const polled[] = {last};
+    EXPECT_EQ(guest.table.begin_poll(0, polled), false);
     EXPECT_TRUE(guest.table.send(last));
+    EXPECT_EQ(guest.sink.take(0), 1u) << "polling works without a word, too";
     EXPECT_TRUE(guest.table.send(last - 1));
     EXPECT_TRUE(guest.take_fifo(0).empty());
     EXPECT_TRUE(guest.table.close(last - 1)) << "closing forgets";
@@ -109,6 +112,15 @@ TEST_F(FifoDelivery, QueuesKeepTheOrder)
     send(ports[4]); // the old tail, now alone
     send(ports[3]);
     EXPECT_EQ(guest.take_fifo(0), (std::vector{ports[4], ports[3]}));
+}
+
+TEST_F(FifoDelivery, ALinkReplacesWhatTheGuestLeftInTheField)
+{
+    send(ports[0]);
+    guest.word(ports[0]).fetch_or(0x1ffff);
+    send(ports[1]);
+    EXPECT_EQ(guest.word(ports[0]).load() & link_mask, ports[1]);
+    EXPECT_EQ(guest.take_fifo(0), (std::vector{ports[0], ports[1]}));
 }
 
 TEST_F(FifoDelivery, HigherPrioritiesComeFirst)

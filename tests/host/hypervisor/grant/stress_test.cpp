@@ -37,12 +37,17 @@ TEST(GrantStress, ManyUsersOfFewGrants)
     };
     {
         std::jthread const hostile([&] {
+            constexpr std::uint32_t mine = xen::GTF_readonly | xen::GTF_permit_access;
             std::mt19937 random(9);
             std::uint32_t* const words = direct_as<std::uint32_t>(granter.table.frame(0).value());
+            std::array<std::uint32_t, frames.size()> written;
+            written.fill(xen::GTF_permit_access);
             while (!finished) {
-                auto flags = shared(words[random() % frames.size() * 2]);
+                std::uint32_t const ref = random() % frames.size();
                 // The readonly bit comes and goes; sometimes the type, too.
-                flags.fetch_xor(random() % 4 ? xen::GTF_readonly : xen::GTF_permit_access);
+                std::uint32_t const bit = random() % 4 ? 0u + xen::GTF_readonly : 0u + xen::GTF_permit_access;
+                EXPECT_EQ(shared(words[ref * 2]).fetch_xor(bit) & mine, written[ref]) << "the granter's write was undone";
+                written[ref] ^= bit;
                 std::this_thread::yield();
             }
         });
