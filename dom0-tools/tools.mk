@@ -1,21 +1,25 @@
 # SPDX-License-Identifier: MIT
 # Dom0's programs, their library and their host tests. Included by the top Makefile; also works alone:
 #   make -f dom0-tools/tools.mk tools host-tools-test
-# To add a room, create the folder; to add a program, add its name to DOM0_PROGRAMS and its main to dom0-tools/bin/<name>/.
+# To add a room, create the folder; to add a program, add its name to DOM0_PROGRAMS and its sources to dom0-tools/bin/<name>/.
+# While a room is in pieces, leave it out: make ... DOM0_ROOMS='xen store rpc'
 
 BUILD ?= build
 CXX ?= g++
 
 DOM0_PROGRAMS := rf-stored rf-consoled
-# Libraries that a program, or the tests, need beyond libstdc++.
-DOM0_LIBS :=
+# What a room needs to compile, and the libraries that a room (in the tests) or a program needs to link.
+DOM0_FLAGS_config := -I/usr/include/libxml2
+DOM0_LIBS_config := -lxml2
 
 DOM0_ROOMS := $(filter-out bin,$(notdir $(patsubst %/,%,$(wildcard dom0-tools/*/))))
 DOM0_SOURCES := $(foreach room,$(DOM0_ROOMS),$(wildcard dom0-tools/$(room)/*.cpp))
 DOM0_BIN_SOURCES := $(foreach program,$(DOM0_PROGRAMS),$(wildcard dom0-tools/bin/$(program)/*.cpp))
-DOM0_TEST_SOURCES := $(wildcard tests/host/dom0-tools/*.cpp tests/host/dom0-tools/*/*.cpp)
+DOM0_TEST_SOURCES := $(foreach room,$(DOM0_ROOMS),$(wildcard tests/host/dom0-tools/$(room)/*.cpp))
 
-DOM0_FLAGS := -std=c++23 -O2 -g -Wall -Wextra -Werror -MMD -MP -Idom0-tools -Iguest-abi $(DOM0_EXTRA_FLAGS)
+DOM0_FLAGS := -std=c++23 -O2 -g -Wall -Wextra -Werror -MMD -MP -Idom0-tools -Iguest-abi
+# Flags of the room that a target's stem ($*, room/file or tests/room/file) lies in.
+dom0_room_flags = $(DOM0_FLAGS_$(firstword $(subst /, ,$(patsubst tests/%,%,$*))))
 # Less optimization than the programs get: the sanitizers' code takes the compiler three times as long at -O2.
 DOM0_SANITIZERS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 DOM0_LINK := -static-libstdc++ -static-libgcc -Wl,--gc-sections
@@ -32,7 +36,7 @@ tools: $(DOM0_BINARIES)
 
 $(BUILD)/dom0/obj/%.o: dom0-tools/%.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(DOM0_FLAGS) -ffunction-sections -fdata-sections -c $< -o $@
+	$(CXX) $(DOM0_FLAGS) $(dom0_room_flags) -ffunction-sections -fdata-sections -c $< -o $@
 
 $(DOM0_LIBRARY): $(DOM0_OBJECTS)
 	@rm -f $@
@@ -40,20 +44,20 @@ $(DOM0_LIBRARY): $(DOM0_OBJECTS)
 
 define dom0_program
 $(BUILD)/dom0/$(1): $(call dom0_objects,$(wildcard dom0-tools/bin/$(1)/*.cpp)) $(DOM0_LIBRARY)
-	$(CXX) $(DOM0_LINK) -o $$@ $$^ $(DOM0_LIBS) $(DOM0_LIBS_$(1))
+	$(CXX) $(DOM0_LINK) -o $$@ $$^ $(DOM0_LIBS_$(1))
 endef
 $(foreach program,$(DOM0_PROGRAMS),$(eval $(call dom0_program,$(program))))
 
 $(BUILD)/tests/host_tools.obj/tests/%.o: tests/host/dom0-tools/%.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(DOM0_FLAGS) $(DOM0_SANITIZERS) -Itests/host/dom0-tools -c $< -o $@
+	$(CXX) $(DOM0_FLAGS) $(dom0_room_flags) $(DOM0_SANITIZERS) -Itests/host/dom0-tools -c $< -o $@
 
 $(BUILD)/tests/host_tools.obj/%.o: dom0-tools/%.cpp
 	@mkdir -p $(@D)
-	$(CXX) $(DOM0_FLAGS) $(DOM0_SANITIZERS) -c $< -o $@
+	$(CXX) $(DOM0_FLAGS) $(dom0_room_flags) $(DOM0_SANITIZERS) -c $< -o $@
 
 $(BUILD)/tests/host_tools: $(DOM0_TEST_OBJECTS)
-	$(CXX) $(DOM0_SANITIZERS) -o $@ $^ -lgtest -lgtest_main $(DOM0_LIBS) $(DOM0_LIBS_tests)
+	$(CXX) $(DOM0_SANITIZERS) -o $@ $^ -lgtest -lgtest_main $(foreach room,$(DOM0_ROOMS),$(DOM0_LIBS_$(room)))
 
 host-tools-test: $(BUILD)/tests/host_tools
 	$(BUILD)/tests/host_tools --gtest_brief=1

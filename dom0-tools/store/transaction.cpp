@@ -4,9 +4,13 @@
 namespace rf::store {
 namespace {
 
+constexpr unsigned node_bit = 1;
+constexpr unsigned children_bit = 2;
+
+/// Whoever lists the children also depends on the node, whose permissions let him.
 constexpr unsigned bit(Transaction::Part part)
 {
-    return part == Transaction::Part::node ? 1u : 2u;
+    return part == Transaction::Part::node ? node_bit : node_bit | children_bit;
 }
 
 }  // namespace
@@ -68,9 +72,9 @@ bool Transaction::unchanged(const Tree& live) const
             continue;
         if (!then || !now)
             return false;
-        if ((parts & bit(Part::node)) && then->generation != now->generation)
+        if ((parts & node_bit) && then->generation != now->generation)
             return false;
-        if ((parts & bit(Part::children)) && then->children_generation != now->children_generation)
+        if ((parts & children_bit) && then->children_generation != now->children_generation)
             return false;
     }
     return true;
@@ -84,8 +88,9 @@ Result<Transaction::Outcome> Transaction::commit(const Caller& caller, const Tre
     Outcome outcome{live, Ledger(&ledger), {}};
     View view(outcome.tree, outcome.differences, generation, quota_, outcome.changes);
     for (const Operation& operation : log_)
+        // Rights that changed at a place nobody touched: the client shall meet the refusal where it happens, on its next try.
         if (auto done = view.apply(caller, operation); !done)
-            return std::unexpected(done.error());
+            return std::unexpected(done.error() == Error::no_space ? Error::no_space : Error::again);
     outcome.changes = merge_changes(std::move(outcome.changes));
     return outcome;
 }

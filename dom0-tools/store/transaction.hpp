@@ -34,7 +34,7 @@ public:
         Ledger differences;
         std::vector<Change> changes;  ///< at most one per path
     };
-    /// `again` when a touched path differs from the start; else what a replayed write answered (a quota).
+    /// `again` when a touched path differs from the start; `no_space` when a replayed write exceeds a quota by now.
     [[nodiscard]] Result<Outcome> commit(const Caller& caller, const Tree& live, const Ledger& ledger,
                                          std::uint64_t& generation) const;
 

@@ -19,6 +19,9 @@ namespace rf::dom0 {
 namespace {
 
 constexpr std::uint64_t to_mebibytes(std::uint64_t pages) { return pages >> (20 - page_shift); }
+/// Frames that stay free for the hypervisor's own small allocations while the reserve for exchanges is held.
+constexpr std::uint64_t working_frames = (2ull << 20) >> page_shift;
+
 constexpr std::uint64_t pages_of(std::uint64_t bytes) { return (bytes + page_size - 1) >> page_shift; }
 
 std::span<std::byte const> contents(Module const& module)
@@ -174,7 +177,7 @@ Status Builder::take_memory()
     TRY(take_frames_up_to(plan_.window.end()));
     load_segments(elf_, notes_, frames_);
     unpacked_.release();
-    LowMemoryReserve const reserve(std::min(spare_, LowMemoryReserve::wanted_pages));
+    LowMemoryReserve const reserve(spare_ - std::min(spare_, working_frames));
     // Behind the initrd come the p2m and its tables, which must begin as zeros; the bulk need not: nobody owned it before.
     TRY(take_frames_up_to(plan_.p2m_tables.end()));
     return take_frames_up_to(Pfn{plan_.pages}, mm::Contents::anything);

@@ -12,6 +12,9 @@ constexpr std::uint64_t most_reserved = (128ull << 20) >> page_shift;
 /// Without this much the hypervisor itself could do nothing for any domain.
 constexpr std::uint64_t always_reserved = (8ull << 20) >> page_shift;
 
+/// What XENMEM_maximum_reservation answers for a domain that may grow as far as the machine goes.
+constexpr std::uint64_t no_limit = 0xffff'ffff;
+
 std::uint64_t default_reserve(std::uint64_t available)
 {
     std::uint64_t const least = std::min(LowMemoryReserve::wanted_pages, available / 4);
@@ -33,8 +36,7 @@ MemorySize choose_memory_size(Request const& request, std::uint64_t available)
     MemorySize size;
     std::uint64_t const possible = available - std::min(always_reserved, available / 8);
     size.pages = std::min({std::max(wanted, least), most, possible});
-    // Xen lets a domain without max: grow to any size; the limit is then the machine.
-    size.limit = request.memory_maximum.given ? std::max(most, size.pages) : ~0ull;
+    size.limit = request.memory_maximum.given ? std::max(most, size.pages) : no_limit;
     return size;
 }
 

@@ -80,7 +80,7 @@ TableCounts count_tables(std::uint64_t start, std::uint64_t end)
 
 Parsed<Plan> make_plan(KernelNotes const& notes, std::uint64_t initrd_bytes, std::uint64_t pages)
 {
-    if (pages > most_pages || pages_of(initrd_bytes) > most_pages)
+    if (pages > most_pages || initrd_bytes > most_pages << page_shift)
         return refuse("more memory than an address space can hold");
     std::uint64_t const image_pages = pages_of(notes.image_end - notes.virt_base);
     if (!guest_may_use(notes.virt_base, image_pages))

@@ -125,6 +125,9 @@ void Domain::unpause()
 {
     if (controller_pauses.load(relaxed) <= 0)
         return;
+    // A builder clears the shared page before the first unpause; the guest needs its time from the first instruction.
+    time::publish_wallclock(*shared_info_, time_offset_seconds);
+    for_each_vcpu([](Vcpu& vcpu) { vcpu.time.publish(vcpu.events.info()); });
     controller_pauses.fetch_sub(1, acq_rel);
     for_each_vcpu([](Vcpu& vcpu) { sched::scheduler.unpause(vcpu); });
 }

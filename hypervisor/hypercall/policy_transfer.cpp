@@ -42,18 +42,82 @@ constexpr std::array<xen::xen_msr_entry, 2> registers{{{platform_info, 0, 0}, {a
 
 } // namespace
 
+namespace {
+
+/// Collects leaves; what does not fit is counted and refused in the end.
+class LeafList {
+public:
+    explicit LeafList(std::span<CpuidLeaf> room) : room_(room) {}
+    void add(pvcpu::CpuidPolicy const& policy, std::uint32_t leaf, std::uint32_t subleaf)
+    {
+        if (count_ < room_.size())
+            room_[count_] = {leaf, subleaf, policy.find(leaf, subleaf == pvcpu::no_subleaf ? 0 : subleaf)};
+        ++count_;
+    }
+    [[nodiscard]] std::size_t count() const { return count_; }
+
+private:
+    std::span<CpuidLeaf> room_;
+    std::size_t count_ = 0;
+};
+
+/// Leaves that come as a list of sub-leaves.
+constexpr std::uint32_t cache_leaf = 4, feature_leaf = 7, topology_leaf = 0xb, xstate_leaf = 0xd;
+
+void add_basic(LeafList& list, pvcpu::CpuidPolicy const& policy, std::uint32_t leaf)
+{
+    auto const add_first = [&](std::uint32_t count) {
+        for (std::uint32_t subleaf = 0; subleaf < count; ++subleaf)
+            list.add(policy, leaf, subleaf);
+    };
+    switch (leaf) {
+    case cache_leaf:
+        return add_first(6);
+    case feature_leaf:
+        return add_first(policy.find(leaf).eax + 1);
+    case topology_leaf:
+        return add_first(2);
+    case xstate_leaf:
+        add_first(2);
+        for (std::uint32_t component = 2; component < 63; ++component)
+            if (policy.xcr0() >> component & 1)
+                list.add(policy, leaf, component);
+        return;
+    default:
+        list.add(policy, leaf, pvcpu::no_subleaf);
+    }
+}
+
+/// Toolstacks read the list, change it and write it back from a structure that has every leaf up to the highest, so the
+/// list that they get must be as long: leaves without contents are there as zeros.
+[[nodiscard]] std::size_t list_leaves(pvcpu::CpuidPolicy const& policy, std::span<CpuidLeaf> room)
+{
+    constexpr std::uint32_t hypervisor_leaves = 0x4000'0000, second_interface = 0x4000'0100, extended = 0x8000'0000;
+    LeafList list{room};
+    for (std::uint32_t leaf = 0; leaf <= policy.find(0).eax; ++leaf)
+        add_basic(list, policy, leaf);
+    list.add(policy, hypervisor_leaves, pvcpu::no_subleaf);
+    list.add(policy, second_interface, pvcpu::no_subleaf);
+    for (std::uint32_t leaf = extended; leaf <= policy.find(extended).eax; ++leaf)
+        list.add(policy, leaf, pvcpu::no_subleaf);
+    return list.count();
+}
+
+} // namespace
+
 Status write_policy(pvcpu::CpuidPolicy const& policy, PolicyBuffers& to)
 {
-    std::uint32_t const leaf_count = static_cast<std::uint32_t>(policy.leaves().size());
-    bool const fits = (!to.leaves || to.leaf_count >= leaf_count) &&
+    auto const leaves = TRY(mm::Array<CpuidLeaf>::make(most_policy_leaves));
+    std::size_t const leaf_count = list_leaves(policy, {leaves.data(), leaves.size()});
+    bool const fits = leaf_count <= most_policy_leaves && (!to.leaves || to.leaf_count >= leaf_count) &&
                       (!to.registers || to.register_count >= registers.size());
     if (!fits)
         return fail(Errno::enobufs);
     if (to.leaves)
-        TRY(guest::copy_bytes_out(GuestVirtual{to.leaves}, policy.leaves().data(), policy.leaves().size_bytes()));
+        TRY(guest::copy_bytes_out(GuestVirtual{to.leaves}, leaves.data(), leaf_count * sizeof(CpuidLeaf)));
     if (to.registers)
         TRY(guest::copy_bytes_out(GuestVirtual{to.registers}, registers.data(), sizeof registers));
-    to.leaf_count = to.leaves ? leaf_count : most_policy_leaves;
+    to.leaf_count = to.leaves ? static_cast<std::uint32_t>(leaf_count) : most_policy_leaves;
     to.register_count = registers.size();
     return {};
 }

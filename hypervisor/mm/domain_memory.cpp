@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "mm/domain_memory.hpp"
 
+#include "cpu/current.hpp"
+
 #include "mm/allocator.hpp"
 #include "mm/m2p.hpp"
 #include "mm/page_ref.hpp"
@@ -165,6 +167,8 @@ void DomainMemory::unlink(Frame& frame, FrameType type)
     detach(frame);
     if (type != FrameType::shared)
         pages_.fetch_sub(1, relaxed);
+    if (empty()) // perhaps the last frame of a dead domain, kept alive by a mapping until now
+        cpu::raise(cpu::Work::deferred);
 }
 
 Frame* DomainMemory::first()

@@ -101,7 +101,7 @@ bool Scheduler::keeps_cpu(RunQueue const& queue, Unit const& rival, Nanoseconds 
         return true;
     if (ran >= policy::turn(queue.waiting()))
         return running.virtual_time() < rival.virtual_time();
-    return !policy::preempts(rival.virtual_time(), running.virtual_time());
+    return !policy::preempts(rival.virtual_time(), running.turn_start_);
 }
 
 /// Takes the worst-off unit below `limit` that waits at another CPU. Queues whose lock is busy are passed over; an idle
@@ -177,6 +177,7 @@ void Scheduler::start(RunQueue& queue, CpuId cpu, Unit& unit, Nanoseconds now)
     unit.place_.store(Place::running, ordered);
     unit.cpu_.store(cpu, release);
     unit.dispatched_ = unit.charged_until_ = now;
+    unit.turn_start_ = unit.virtual_time();
     unit.runstate_.change(xen::RUNSTATE_running, now);
     queue.current = &unit;
     charge(queue, now);
@@ -194,9 +195,11 @@ void Scheduler::arm_slice(RunQueue& queue, Nanoseconds now)
         if (!queue.empty()) {
             Nanoseconds const turn = std::max(policy::turn(queue.waiting()), rate_limit());
             bool const turn_is_over = now - unit->dispatched_ >= turn;
-            if (turn_is_over)
+            if (turn_is_over) {
                 unit->dispatched_ = now;
-            bool const rival_waits = policy::preempts(queue.head.load(relaxed), unit->virtual_time());
+                unit->turn_start_ = unit->virtual_time();
+            }
+            bool const rival_waits = policy::preempts(queue.head.load(relaxed), unit->turn_start_);
             deadline = unit->dispatched_ + (rival_waits && !turn_is_over ? rate_limit() : turn);
         }
         if (unit->group().cap() != 0) {

@@ -89,7 +89,7 @@ void Scheduler::draw_attention(RunQueue& queue, CpuId cpu, Unit const& unit, Nan
             offer(cpu, unit, now);
         return;
     }
-    bool const preempts = policy::preempts(unit.virtual_time(), queue.current->virtual_time());
+    bool const preempts = policy::preempts(unit.virtual_time(), queue.current->turn_start_);
     if (preempts || !queue.slice.armed())
         ask_to_choose(cpu);
     if (!preempts && !unit.on_cpu())

@@ -38,7 +38,7 @@ VirtualTime after_move(VirtualTime own, VirtualTime clock, std::uint32_t weight)
     return std::clamp(own, clock - move_credit, clock + largest_debt(weight));
 }
 
-bool preempts(VirtualTime waiting, VirtualTime running) { return waiting + preemption_advantage < running; }
+bool preempts(VirtualTime waiting, VirtualTime turn_start) { return waiting + preemption_advantage < turn_start; }
 
 bool worth_moving(VirtualTime waiting, VirtualTime running) { return waiting + move_advantage < running; }
 

@@ -27,8 +27,9 @@ inline constexpr Nanoseconds shortest_capped_turn = 100'000;
 [[nodiscard]] VirtualTime after_sleep(VirtualTime own, VirtualTime clock, std::uint32_t weight);
 /// Virtual time of a waiting unit that is moved from one queue to a busy one.
 [[nodiscard]] VirtualTime after_move(VirtualTime own, VirtualTime clock, std::uint32_t weight);
-/// May the waiting unit interrupt the turn of the running one?
-[[nodiscard]] bool preempts(VirtualTime waiting, VirtualTime running);
+/// May the waiting unit interrupt the turn of the running one? `turn_start`: the latter's virtual time when its turn began,
+/// so that a turn is cut short for units that came meanwhile, not for those that wait for its end.
+[[nodiscard]] bool preempts(VirtualTime waiting, VirtualTime turn_start);
 /// Is a unit that waits elsewhere so much worse off than what this CPU runs that it should move?
 [[nodiscard]] bool worth_moving(VirtualTime waiting, VirtualTime running);
 /// Budget per period for a cap in percent of one CPU.

@@ -79,6 +79,7 @@ private:
     Atomic<VirtualTime> virtual_time_{0};
     Nanoseconds charged_until_ = 0;       ///< running: service is accounted up to here
     Nanoseconds dispatched_ = 0;          ///< running: start of this turn
+    VirtualTime turn_start_ = 0;          ///< running: virtual time at the start of this turn
     unsigned slot_ = 0;                   ///< index in Group::members_
     time::Runstate runstate_;
     Unit* next_ = nullptr;                ///< run queue links

@@ -171,6 +171,10 @@ int drive(const Request& request) {
 }  // namespace
 
 int main(int argc, char** argv) {
+    if (argc == 2 && std::string_view{argv[1]} == "--help") {
+        std::fputs(usage, stdout);
+        return 0;
+    }
     const auto request = parse(argc, argv);
     return request ? drive(*request) : 2;
 }

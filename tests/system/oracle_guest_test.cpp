@@ -36,8 +36,8 @@ extra = "console=hvc0 rf.name=alpha rf.net=10.9.0.2/24 rf.disk=xvda"
 memory = 128
 vcpus = 2
 tsc_mode = "native"
-disk = [ "format=raw, vdev=xvda, access=rw, target=/guest/disk.img" ]
-vif = [ "bridge=xenbr0, mac=00:16:3e:00:00:01" ]
+disk = [ "format=raw, vdev=xvda, access=rw, script=block-quick, target=/guest/disk.img" ]
+vif = [ "bridge=xenbr0, script=vif-quick, mac=00:16:3e:00:00:01" ]
 )";
     return work / "overlay";
 }
@@ -60,8 +60,8 @@ protected:
 
     void create_guest() {
         run("rm -f /var/log/xen/console/guest-alpha.log");
-        run("xl create /guest/guest.cfg", creation_limit);
-        run("guest-wait alpha 'rf: guest alpha up' 120", creation_limit);
+        STEP(machine().must_run("xl create /guest/guest.cfg", creation_limit));
+        STEP(machine().must_run("guest-wait alpha 'rf: guest alpha up' 160", creation_limit));
     }
 
     /// Only Dom0 is left in the list, with a bound on how long giving the memory back may take.
@@ -78,7 +78,7 @@ TEST_F(OracleGuest, RunsUnderDebiansXlAndLeavesNothingBehind) {
     const auto free_before = free_memory();
     EXPECT_GT(free_before, 128);
 
-    create_guest();
+    ASSERT_NO_FATAL_FAILURE(create_guest());
     EXPECT_EQ(run("grep -c 'xvda mounted' /var/log/xen/console/guest-alpha.log"), "1");
     // the bridge forwards a little after the guest found its card
     run("for i in $(seq 20); do ping -c 1 -W 2 10.9.0.2 > /dev/null && break; done");
@@ -96,7 +96,7 @@ TEST_F(OracleGuest, RunsUnderDebiansXlAndLeavesNothingBehind) {
     wait_until_guest_is_gone();
     EXPECT_EQ(free_memory(), free_before) << "after the guest's own power-off";
 
-    create_guest();
+    ASSERT_NO_FATAL_FAILURE(create_guest());
     run("guest-send alpha 'cat /mnt/note'");
     run("guest-wait alpha '^kept' 20");
     run("xl destroy alpha");

@@ -23,6 +23,6 @@ $(BUILD)/tests/system_%: $(BUILD)/obj/system/%_test.o $(SYSTEM_HARNESS)
 
 .SECONDARY: $(patsubst tests/system/%.cpp,$(BUILD)/obj/system/%.o,$(wildcard tests/system/*_test.cpp))
 .PHONY: system-tests
-system-tests: images $(BUILD)/tests/boot $(SYSTEM_TESTS)
+system-tests: images qemu10 $(BUILD)/tests/boot $(SYSTEM_TESTS)
 
 -include $(wildcard $(BUILD)/obj/system/*.d $(BUILD)/obj/system/harness/*.d)

@@ -38,9 +38,9 @@ std::uint32_t relative_operand(std::uint32_t absolute, std::uint32_t next, unsig
 {
     std::uint32_t relative = absolute - next;
     if (recent) {
-        // The encoder saw these bytes through an earlier candidate: it repeated the step until they looked near.
+        // The encoder saw these bytes through an earlier candidate: it repeated the step while they looked near.
         unsigned const shift = hidden_bytes[recent] * 8u;
-        while (is_near(relative >> (24 - shift) & 0xff)) {
+        for (unsigned round = 0; round < 4 && is_near(relative >> (24 - shift) & 0xff); ++round) {
             absolute = relative ^ ((1u << (32 - shift)) - 1);
             relative = absolute - next;
         }

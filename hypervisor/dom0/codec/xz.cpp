@@ -59,6 +59,7 @@ private:
     Checked lzma2();
     Checked plain_chunk(unsigned control);
     Checked coded_chunk(unsigned control);
+    Checked padding(std::size_t start);
     Checked index();
     Checked footer(std::size_t index_bytes);
     [[nodiscard]] bool crc_matches(std::span<std::uint8_t const> bytes, std::uint32_t expected) const
@@ -232,9 +233,7 @@ Checked XzDecoder::block(std::size_t header_size, Check check)
         undo_x86_filter(plain);
 
     std::size_t unpadded = reader_.at() - start;
-    while ((reader_.at() - start) % 4)
-        if (reader_.byte() != 0)
-            return refuse("xz: padding of a block is not zero");
+    TRY_PARSE(padding(start));
     if (check == Check::crc32) {
         auto const expected = reader_.take<std::uint32_t>();
         if (reader_.failed() || !crc_matches(plain, expected))
@@ -243,6 +242,15 @@ Checked XzDecoder::block(std::size_t header_size, Check check)
     }
     ++blocks_;
     unpadded_sum_ += unpadded;
+    return {};
+}
+
+/// Zeros up to a multiple of four bytes after `start`.
+Checked XzDecoder::padding(std::size_t start)
+{
+    auto const zeros = reader_.take_bytes((0 - (reader_.at() - start)) & 3);
+    if (reader_.failed() || std::ranges::any_of(zeros, [](std::uint8_t byte) { return byte != 0; }))
+        return refuse("xz: damaged padding");
     return {};
 }
 
@@ -258,9 +266,7 @@ Checked XzDecoder::index()
         unpadded += TRY_PARSE(variable_number(reader_));
         plain += TRY_PARSE(variable_number(reader_));
     }
-    while ((reader_.at() - start) % 4)
-        if (reader_.byte() != 0)
-            return refuse("xz: padding of the index is not zero");
+    TRY_PARSE(padding(start));
     auto const covered = in_.subspan(start, reader_.at() - start);
     auto const expected = reader_.take<std::uint32_t>();
     if (reader_.failed() || !crc_matches(covered, expected) || unpadded != unpadded_sum_ || plain != written_)

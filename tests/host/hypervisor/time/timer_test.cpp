@@ -234,43 +234,46 @@ TEST_F(TimeTimer, BehavesLikeASortedList)
 
 TEST_F(TimeTimer, OwnersCanBeDestroyedWhileTheirCallbacksRun)
 {
-    std::atomic<bool> stop{false};
-    std::atomic<std::uint64_t> fired{0};
     struct Owner {
-        explicit Owner(std::atomic<std::uint64_t>& total) : total(total) {}
+        explicit Owner(std::atomic<int>& entered, std::atomic<bool>& gone) : entered(entered), gone(gone) {}
         Timer timer{[](void* self) {
                         auto* const owner = static_cast<Owner*>(self);
-                        ASSERT_EQ(owner->alive, 0x600du);
-                        owner->total.fetch_add(1);
-                        std::this_thread::yield();
-                        ASSERT_EQ(owner->alive, 0x600du);
-                        if (owner->again-- > 0)
+                        std::atomic<bool> const& gone = owner->gone;
+                        ++owner->entered;
+                        std::this_thread::sleep_for(std::chrono::milliseconds(1));
+                        EXPECT_FALSE(gone) << "the owner went away under its callback";
+                        if (!gone && owner->again-- > 0)
                             owner->timer.arm(0);
                     },
                     this};
-        std::atomic<std::uint64_t>& total;
-        unsigned alive = 0x600d;
+        std::atomic<int>& entered;
+        std::atomic<bool>& gone; // outlives the owner
         int again = 1;
         ~Owner()
         {
             timer.cancel_and_wait();
-            alive = 0xdead;
+            EXPECT_FALSE(timer.armed());
+            gone = true;
         }
     };
+    constexpr int rounds = 50;
+    std::array<std::atomic<bool>, rounds> gone{};
+    std::atomic<bool> stop{false};
+    std::atomic<int> entered{0};
     std::thread runner([&] {
         cpu::fake_cpu = 1;
         while (!stop)
             run_due();
     });
-    for (int i = 0; i < 1000 || fired < 200; ++i) {
-        Owner owner(fired);
+    for (int i = 0; i < rounds; ++i) {
+        int const before = entered;
+        Owner owner(entered, gone[i]);
         owner.timer.arm_on(1, 0);
-        if (i % 3)
+        while (entered == before)
             std::this_thread::yield();
     }
     stop = true;
     runner.join();
-    EXPECT_GE(fired, 200u);
 }
 
 TEST_F(TimeTimer, WatchdogsFireUnlessTheyAreSetAgain)

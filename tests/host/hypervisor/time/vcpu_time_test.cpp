@@ -76,6 +76,7 @@ TEST_F(TimeOfVcpu, DefaultTickIsOneHundredHertzWhileRunning)
     pass(second);
     EXPECT_EQ(listener.ticks, 100);
     out();
+    EXPECT_EQ(earliest_deadline(0), never);
     pass(second);
     EXPECT_EQ(listener.ticks, 100) << "a tick woke a sleeping vCPU";
     in(0);

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// A machine without processors: memory in one array, a frame table over it, the real allocator.
+
+#include "base/address_map.hpp"
+#include "base/log.hpp"
+#include "mm/allocator.hpp"
+#include "mm/m2p.hpp"
+
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <sys/mman.h>
+#include <vector>
+
+namespace rf::dom0::test {
+
+struct Ram {
+    std::uint64_t start; ///< bytes; whole pages
+    std::uint64_t size;
+};
+
+class Machine {
+public:
+    explicit Machine(std::vector<Ram> const& ram)
+    {
+        std::uint64_t end = 0;
+        for (Ram const& range : ram)
+            end = std::max(end, range.start + range.size);
+        frame_count_ = end >> page_shift;
+        memory_bytes_ = end;
+        memory_ = static_cast<std::byte*>(reserve(memory_bytes_));
+        frames_ = static_cast<mm::Frame*>(reserve(frame_count_ * sizeof(mm::Frame)));
+        m2p_ = static_cast<std::uint64_t*>(reserve(frame_count_ * sizeof(std::uint64_t)));
+        present_.resize((frame_count_ >> 15) + 1, 0);
+        address_map::fake_memory = memory_;
+        address_map::m2p_writable = reinterpret_cast<std::uint64_t>(m2p_);
+        mm::frames.attach(frames_, Mfn{frame_count_}, present_.data());
+        mm::m2p_limit = Mfn{frame_count_};
+        std::destroy_at(&mm::allocator);
+        std::construct_at(&mm::allocator);
+        for (std::uint64_t i = 0; i < frame_count_; ++i)
+            frames_[i].flags = mm::frame_is_hole;
+        for (Ram const& range : ram)
+            for (std::uint64_t i = range.start >> page_shift; i < (range.start + range.size) >> page_shift; ++i) {
+                frames_[i].flags = 0;
+                present_[i >> 15] |= 1ull << (i >> 9 & 63);
+            }
+        lines().clear();
+        log::set_sink([](log::Level level, std::string_view line) {
+            if (level == log::Level::error)
+                lines().emplace_back(line);
+        });
+    }
+    ~Machine()
+    {
+        log::set_sink(nullptr);
+        std::destroy_at(&mm::allocator);
+        std::construct_at(&mm::allocator);
+        // Frames of the hypervisor stay: its heap keeps pieces of them for ever. The domain's many ones go.
+        for (std::uint64_t first = 0, end = 0; first < frame_count_; first = end + 1) {
+            for (end = first; end < frame_count_ && frames_[end].owner != domid_xen.value; ++end) {
+            }
+            if (end > first)
+                madvise(direct(Mfn{first}), (end - first) << page_shift, MADV_DONTNEED);
+        }
+        munmap(frames_, frame_count_ * sizeof(mm::Frame));
+        munmap(m2p_, frame_count_ * sizeof(std::uint64_t));
+    }
+    Machine(Machine const&) = delete;
+    Machine& operator=(Machine const&) = delete;
+
+    /// Error lines of the log so far.
+    static std::vector<std::string>& lines()
+    {
+        static std::vector<std::string> lines;
+        return lines;
+    }
+    /// Gives memory to the allocator; what is not given stays set aside, as boot does with modules.
+    static void free(std::uint64_t start, std::uint64_t size) { mm::allocator.add(Mfn{start >> page_shift}, size >> page_shift); }
+    [[nodiscard]] std::uint64_t frame_count() const { return frame_count_; }
+
+private:
+    static void* reserve(std::uint64_t bytes)
+    {
+        void* const memory =
+            mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+        if (memory == MAP_FAILED)
+            throw std::runtime_error("no address space for the fake machine");
+        return memory;
+    }
+    std::byte* memory_;
+    std::uint64_t memory_bytes_;
+    mm::Frame* frames_;
+    std::uint64_t* m2p_;
+    std::uint64_t frame_count_;
+    std::vector<std::uint64_t> present_;
+};
+
+} // namespace rf::dom0::test
