@@ -26,8 +26,6 @@ HV_INCLUDES := -Ihypervisor -Iguest-abi
 HV_FLAGS := -std=c++23 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -fPIE -fvisibility=hidden -mcmodel=small \
 	-mno-red-zone -mgeneral-regs-only -fno-threadsafe-statics -fno-asynchronous-unwind-tables -fno-stack-protector \
 	-fcf-protection=none -fno-omit-frame-pointer -ffunction-sections -fdata-sections -fno-strict-aliasing $(WARNINGS)
-# Debian's decompressors, used at boot to unpack the Dom0 kernel (hypervisor/dom0/README.md).
-HV_LIBRARIES := -Wl,--start-group -l:liblzma.a -l:libz.a -l:libzstd.a -l:liblz4.a -Wl,--end-group
 HV_LINK := -Wl,--no-relax -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=sha1 -Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack
 
 .PHONY: all hypervisor
@@ -36,11 +34,11 @@ hypervisor: $(BUILD)/ringfort
 
 $(BUILD)/ringfort: $(HV_OBJECTS) hypervisor/ringfort.ld
 	@echo "LINK  $@"
-	@$(CXX) $(HV_LINK) -T hypervisor/ringfort.ld -o $@ $(HV_OBJECTS) $(HV_LIBRARIES)
+	@$(CXX) $(HV_LINK) -T hypervisor/ringfort.ld -o $@ $(HV_OBJECTS)
 
 $(BUILD)/hypervisor/%.cpp.o: hypervisor/%.cpp
 	@mkdir -p $(@D); echo "CXX   $<"
-	@$(CXX) $(HV_FLAGS) $(HV_FLAGS_$(subst /,_,$*)) $(HV_INCLUDES) $(DEPENDENCIES) -c $< -o $@
+	@$(CXX) $(HV_FLAGS) $(HV_INCLUDES) $(DEPENDENCIES) -c $< -o $@
 
 $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 	@mkdir -p $(@D); echo "AS    $<"
@@ -52,6 +50,29 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 
 -include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/host/host.mk dom0-tools/tools.mk \
 	pv-drivers/drivers.mk
+
+# ---- Debian packages that building and testing need ------------------------------------------------------------------
+
+PACKAGES := g++-12 make grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio e2fsprogs qemu-system-x86 ovmf \
+	busybox-static libxen-dev libgtest-dev libboost1.81-dev libxml2-dev libcli11-dev liburing-dev libseccomp-dev \
+	liblzma-dev libzstd-dev liblz4-dev zlib1g-dev binutils
+
+.PHONY: deps
+deps:
+	@missing=(); for package in $(PACKAGES); do \
+		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' || missing+=($$package); done; \
+	if [ $${#missing[@]} -gt 0 ]; then echo "installing: $${missing[*]}"; apt-get update -qq; \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; fi
+
+# ---- tests ---------------------------------------------------------------------------------------------------------
+
+TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers
+STORIES := dom0_boot oracle_guest
+.PHONY: test unit-tests stories
+test: unit-tests stories
+	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))
+unit-tests: $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS))
+stories: hypervisor images $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
 
 .PHONY: clean
 clean:

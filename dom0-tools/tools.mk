@@ -7,17 +7,22 @@
 BUILD ?= build
 CXX ?= g++
 
-DOM0_PROGRAMS := rf-stored rf-consoled
+DOM0_PROGRAMS := rf-stored rf-consoled rf rfd
 # What a room needs to compile, and the libraries that a room (in the tests) or a program needs to link.
 DOM0_FLAGS_config := -I/usr/include/libxml2
 DOM0_LIBS_config := -lxml2
+DOM0_LIBS_rf := -lxml2
+DOM0_LIBS_rfd := -lxml2
 
 DOM0_ROOMS := $(filter-out bin,$(notdir $(patsubst %/,%,$(wildcard dom0-tools/*/))))
 DOM0_SOURCES := $(foreach room,$(DOM0_ROOMS),$(wildcard dom0-tools/$(room)/*.cpp))
+# The hypervisor's parsers of kernel files, which the domain builder shares: pure code that knows no hypervisor.
+DOM0_SHARED_SOURCES := $(addprefix hypervisor/dom0/,elf.cpp notes.cpp bzimage.cpp decompress.cpp plan.cpp) \
+	$(wildcard hypervisor/dom0/codec/*.cpp)
 DOM0_BIN_SOURCES := $(foreach program,$(DOM0_PROGRAMS),$(wildcard dom0-tools/bin/$(program)/*.cpp))
 DOM0_TEST_SOURCES := $(foreach room,$(DOM0_ROOMS),$(wildcard tests/host/dom0-tools/$(room)/*.cpp))
 
-DOM0_FLAGS := -std=c++23 -O2 -g -Wall -Wextra -Werror -MMD -MP -Idom0-tools -Iguest-abi
+DOM0_FLAGS := -std=c++23 -O2 -g -Wall -Wextra -Werror -MMD -MP -Idom0-tools -Iguest-abi -Ihypervisor
 # Flags of the room that a target's stem ($*, room/file or tests/room/file) lies in.
 dom0_room_flags = $(DOM0_FLAGS_$(firstword $(subst /, ,$(patsubst tests/%,%,$*))))
 # Less optimization than the programs get: the sanitizers' code takes the compiler three times as long at -O2.
@@ -26,9 +31,10 @@ DOM0_LINK := -static-libstdc++ -static-libgcc -Wl,--gc-sections
 
 dom0_objects = $(patsubst dom0-tools/%.cpp,$(BUILD)/dom0/obj/%.o,$(1))
 DOM0_LIBRARY := $(BUILD)/dom0/libdom0.a
-DOM0_OBJECTS := $(call dom0_objects,$(DOM0_SOURCES))
+DOM0_OBJECTS := $(call dom0_objects,$(DOM0_SOURCES)) $(patsubst hypervisor/%.cpp,$(BUILD)/dom0/obj/hypervisor/%.o,$(DOM0_SHARED_SOURCES))
 DOM0_BINARIES := $(addprefix $(BUILD)/dom0/,$(DOM0_PROGRAMS))
 DOM0_TEST_OBJECTS := $(patsubst dom0-tools/%.cpp,$(BUILD)/tests/host_tools.obj/%.o,$(DOM0_SOURCES)) \
+                     $(patsubst hypervisor/%.cpp,$(BUILD)/tests/host_tools.obj/hypervisor/%.o,$(DOM0_SHARED_SOURCES)) \
                      $(patsubst tests/host/dom0-tools/%.cpp,$(BUILD)/tests/host_tools.obj/tests/%.o,$(DOM0_TEST_SOURCES))
 
 .PHONY: tools host-tools-test
@@ -37,6 +43,10 @@ tools: $(DOM0_BINARIES)
 $(BUILD)/dom0/obj/%.o: dom0-tools/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(DOM0_FLAGS) $(dom0_room_flags) -ffunction-sections -fdata-sections -c $< -o $@
+
+$(BUILD)/dom0/obj/hypervisor/%.o: hypervisor/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(DOM0_FLAGS) -ffunction-sections -fdata-sections -c $< -o $@
 
 $(DOM0_LIBRARY): $(DOM0_OBJECTS)
 	@rm -f $@
@@ -51,6 +61,10 @@ $(foreach program,$(DOM0_PROGRAMS),$(eval $(call dom0_program,$(program))))
 $(BUILD)/tests/host_tools.obj/tests/%.o: tests/host/dom0-tools/%.cpp
 	@mkdir -p $(@D)
 	$(CXX) $(DOM0_FLAGS) $(dom0_room_flags) $(DOM0_SANITIZERS) -Itests/host/dom0-tools -c $< -o $@
+
+$(BUILD)/tests/host_tools.obj/hypervisor/%.o: hypervisor/%.cpp
+	@mkdir -p $(@D)
+	$(CXX) $(DOM0_FLAGS) $(DOM0_SANITIZERS) -c $< -o $@
 
 $(BUILD)/tests/host_tools.obj/%.o: dom0-tools/%.cpp
 	@mkdir -p $(@D)

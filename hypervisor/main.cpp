@@ -75,7 +75,8 @@ std::uint64_t start_time()
     auto const seconds = dev::rtc::read_unix_seconds();
     time::init(*khz, seconds ? *seconds * time::second : 0);
     dev::console::set_clock(time::now);
-    log::info("time: TSC at ", *khz / 1000, ".", *khz % 1000 / 100, " MHz");
+    if (!seconds)
+        log::warning("time: the real-time clock cannot be read: the wall clock starts in 1970 until Dom0 sets it");
     return *khz;
 }
 

@@ -48,7 +48,7 @@ Result<void> DomainBuilder::give_memory(const BuildRequest& request)
 {
     ::xen::e820entry ram{};
     ram.size = request.maximum_pages << page_shift;
-    ram.type = ::xen::XEN_E820_RAM;
+    ram.type = ::xen::E820_RAM;
     BUILD_CHECK(memory_control_.set_memory_map(domain_, std::span(&ram, 1)));
     // Claimed first, so that two domains built at once do not both run out half-way.
     if (auto claimed = memory_control_.claim(domain_, request.pages); !claimed) {

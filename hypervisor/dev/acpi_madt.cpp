@@ -64,11 +64,13 @@ void read_entry(EntryType type, std::span<std::byte const> entry, Tables& tables
     switch (type) {
     case EntryType::local_apic:
         if (entry.size() >= 8)
-            add_processor(tables, field<std::uint8_t>(entry, 3), field<std::uint8_t>(entry, 2), field<std::uint32_t>(entry, 4));
+            add_processor(tables, field<std::uint8_t>(entry, 3), field<std::uint8_t>(entry, 2),
+                          field<std::uint32_t>(entry, 4));
         break;
     case EntryType::local_x2apic:
         if (entry.size() >= 16)
-            add_processor(tables, field<std::uint32_t>(entry, 4), field<std::uint32_t>(entry, 12), field<std::uint32_t>(entry, 8));
+            add_processor(tables, field<std::uint32_t>(entry, 4), field<std::uint32_t>(entry, 12),
+                          field<std::uint32_t>(entry, 8));
         break;
     case EntryType::io_apic:
         if (entry.size() >= 12

@@ -6,8 +6,8 @@
 #include "dev/command_line.hpp"
 #include "dev/console.hpp"
 #include "dev/legacy_pic.hpp"
+#include "dev/power.hpp"
 #include "mm/device_window.hpp"
-#include "mm/frame_table.hpp"
 
 namespace rf::dev {
 namespace {
@@ -45,40 +45,7 @@ private:
     volatile std::uint32_t* registers_ = nullptr;
 };
 
-class MachineTableMemory final : public TableMemory {
-public:
-    Result<std::uint32_t volatile*> map_entry(std::uint64_t address) override
-    {
-        // Firmware or Dom0 chose the address: a table that claims to lie in RAM would let us write there.
-        if (mm::frames.find(MachineAddress{address}.frame()))
-            return fail(Errno::einval);
-        volatile void* const page = window_of(address & page_mask);
-        if (!page)
-            return fail(Errno::enomem);
-        return reinterpret_cast<std::uint32_t volatile*>(static_cast<volatile char*>(page) + (address & ~page_mask));
-    }
-
-private:
-    struct Window {
-        std::uint64_t address;
-        volatile void* page;
-    };
-    /// Windows are never taken back, so each table page gets one for good.
-    volatile void* window_of(std::uint64_t address)
-    {
-        LockGuard guard(lock_);
-        for (Window const& window : windows_)
-            if (window.address == address)
-                return window.page;
-        Window const fresh{address, mm::map_device({address}, page_size)};
-        return fresh.page && windows_.push_back(fresh) ? fresh.page : nullptr;
-    }
-    Spinlock lock_{LockRank::interrupt_routing};
-    FixedVector<Window, 256> windows_;
-};
-
 constinit FirmwareMemory machine_firmware;
-constinit MachineTableMemory table_memory;
 constinit FixedVector<MachineIoApic, 16> io_apic_registers;
 
 /// A view that shows a copy of the root pointer at an address of its own, and real memory elsewhere.
@@ -150,7 +117,6 @@ Status open_io_apics()
 } // namespace
 
 acpi::Memory& firmware_memory() { return machine_firmware; }
-TableMemory& machine_table_memory() { return table_memory; }
 
 Status read_firmware(FirmwareHints const& hints)
 {
@@ -175,6 +141,7 @@ Status bring_up_interrupts(LocalInterrupts local, CpuId cpu)
         auto const route = acpi::route_isa(machine_tables, irq);
         interrupts.set_default(route.gsi, route.trigger, route.polarity);
     }
+    console::register_key('R', "resets the machine", [] { power::reset(); });
     if (!console::enable_input_interrupt(cpu))
         log::warning("console: the serial line has no interrupt; input is polled");
     return {};

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "dev/interrupts.hpp"
 
-#include "base/log.hpp"
-#include "cpu/relax.hpp"
 
 #include <algorithm>
 

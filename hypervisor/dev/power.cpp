@@ -63,9 +63,8 @@ bool write_register(acpi::Register const& place, std::uint32_t value, unsigned b
     }
     case acpi::AddressSpace::pci_configuration: {
         // Bus 0: device in bits 32..47, function in 16..31, offset in 0..15.
-        pci::Address const function{.segment = 0,
-                                    .bus = 0,
-                                    .devfn = static_cast<std::uint8_t>((place.address >> 32 & 31) << 3 | (place.address >> 16 & 7))};
+        auto const devfn = static_cast<std::uint8_t>((place.address >> 32 & 31) << 3 | (place.address >> 16 & 7));
+        pci::Address const function{.segment = 0, .bus = 0, .devfn = devfn};
         pci::machine().write(function, static_cast<std::uint16_t>(place.address), bytes, value);
         return true;
     }

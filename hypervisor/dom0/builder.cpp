@@ -107,6 +107,9 @@ Status Builder::read_kernel()
         return refuse_kernel(capable.error());
     elf_ = *elf;
     notes_ = *notes;
+    // Now, because the names point into the unpacked file.
+    log::info("Dom0 kernel: ", notes_.guest_os, " ", notes_.guest_version, " at ", log::Hex{notes_.image_start}, "-",
+              log::Hex{notes_.image_end}, ", entry ", log::Hex{notes_.entry});
     return {};
 }
 
@@ -196,8 +199,6 @@ Status Builder::write_tables()
 
 void Builder::report() const
 {
-    log::info("Dom0 kernel: ", notes_.guest_os, " ", notes_.guest_version, " at ", log::Hex{notes_.image_start}, "-",
-              log::Hex{notes_.image_end}, ", entry ", log::Hex{notes_.entry});
     log::info("Dom0 memory: ", plan_.pages, " pages (", to_mebibytes(plan_.pages), " MiB), initrd ",
               request_.initrd.bytes >> 10, " KiB at pfn ", plan_.initrd.first, ", p2m at ",
               log::Hex{plan_.p2m_address}, ", ", plan_.tables.count, " page tables at ",

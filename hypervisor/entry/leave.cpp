@@ -5,6 +5,7 @@
 #include "cpu/insn.hpp"
 #include "cpu/ipi.hpp"
 #include "cpu/registers.hpp"
+#include "dev/console.hpp"
 #include "domain/domain.hpp"
 #include "domain/teardown.hpp"
 #include "domain/vcpu.hpp"
@@ -59,8 +60,10 @@ void do_work(std::uint32_t work)
         cpu::on_ipi();
     if (asks(work, cpu::Work::timer))
         time::run_due();
-    if (asks(work, cpu::Work::deferred))
+    if (asks(work, cpu::Work::deferred)) {
         domain::reap();
+        dev::console::run_deferred();
+    }
     if (asks(work, cpu::Work::schedule))
         reschedule();
 }

@@ -41,25 +41,30 @@ bool link_behind(std::atomic_ref<xen::event_word_t> tail, Port port)
 
 Fifo::~Fifo()
 {
-    for (auto& slot : vcpus_) {
-        VcpuEvents* vcpu = slot.load(acquire);
-        if (!vcpu || !vcpu->queues_.control.load(relaxed))
-            continue;
-        vcpu->queues_.control.store(nullptr, relaxed);
-        vcpu->queues_.tails = {};
-        mm::drop_writable(vcpu->queues_.frame);
-    }
+    for (unsigned block = 0; block < control_count_; ++block)
+        mm::drop_writable(control_frames_[block]);
     for (unsigned page = 0; page < page_count_; ++page)
         mm::drop_writable(frames_[page]);
+}
+
+void Fifo::detach()
+{
+    for (auto& slot : vcpus_) {
+        VcpuEvents* vcpu = slot.load(acquire);
+        if (!vcpu)
+            continue;
+        vcpu->queues_.control.store(nullptr, release);
+        vcpu->queues_.tails = {};
+    }
 }
 
 Status Fifo::map_control_block(VcpuEvents& vcpu, Mfn frame, std::uint32_t offset)
 {
     if (offset > page_size - sizeof(xen::evtchn_fifo_control_block) || offset % 8)
         return fail(Errno::einval);
-    if (vcpu.queues_.control.load(relaxed) || !mm::take_writable(frame, owner_))
+    if (vcpu.queues_.control.load(relaxed))
         return fail(Errno::einval);
-    vcpu.queues_.frame = frame;
+    control_frames_[control_count_++] = frame;
     auto* block = reinterpret_cast<xen::evtchn_fifo_control_block*>(direct(frame) + offset);
     vcpu.queues_.control.store(block, release);
     return {};
@@ -69,8 +74,6 @@ Result<Port> Fifo::add_page(Mfn frame)
 {
     if (page_count_ == max_pages)
         return fail(Errno::enospc);
-    if (!mm::take_writable(frame, owner_))
-        return fail(Errno::einval);
     frames_[page_count_] = frame;
     pages_[page_count_].store(direct_as<xen::event_word_t>(frame));
     return Port{page_count_++ * words_per_page};

@@ -24,17 +24,20 @@ public:
     static constexpr unsigned words_per_page = page_size / sizeof(xen::event_word_t);
     static constexpr unsigned max_pages = xen::EVTCHN_FIFO_NR_CHANNELS / words_per_page;
 
-    Fifo(DomainId owner, VcpuArray& vcpus) : owner_(owner), vcpus_(vcpus) {}
-    /// Gives all pages back: array and control blocks. No sender may be left.
+    explicit Fifo(VcpuArray& vcpus) : vcpus_(vcpus) {}
+    /// Gives all pages back: array and control blocks. No sender is left, detach() was called, no lock is held.
     ~Fifo();
     Fifo(Fifo const&) = delete;
     Fifo& operator=(Fifo const&) = delete;
 
-    /// Errno::einval: the place does not fit a page, registered already, or the frame cannot be taken as writable memory
-    /// of the owner. Under the table's lock.
+    /// Takes over the caller's writable use of `frame`, if it succeeds. Errno::einval: the place does not fit a page, or
+    /// the vCPU has a block already. Under the table's lock.
     [[nodiscard]] Status map_control_block(VcpuEvents& vcpu, Mfn frame, std::uint32_t offset);
-    /// Adds a page of words; yields the first port that it holds. Errno::enospc, Errno::einval. Under the table's lock.
+    /// Adds a page of words, taking over the caller's writable use of `frame`; yields the first port that it holds.
+    /// Errno::enospc. Under the table's lock.
     [[nodiscard]] Result<Port> add_page(Mfn frame);
+    /// Makes the vCPUs forget their control blocks. Under the table's lock, when no channel is open.
+    void detach();
 
     /// Sets the pending bit and links the event unless it is masked or linked.
     [[nodiscard]] Effect set_pending(Port port, Channel& channel);
@@ -51,11 +54,12 @@ private:
     [[nodiscard]] bool link(Port port, Word event, Channel& channel);
     [[nodiscard]] bool append(Port port, FifoQueues& queues, unsigned priority);
 
-    DomainId owner_;
     VcpuArray& vcpus_;
     std::array<Atomic<xen::event_word_t*>, max_pages> pages_{};
     std::array<Mfn, max_pages> frames_{};
     unsigned page_count_ = 0;
+    std::array<Mfn, max_vcpus_per_domain> control_frames_{};
+    unsigned control_count_ = 0;
 };
 
 } // namespace rf::event

@@ -123,8 +123,10 @@ private:
     void close_locked(Port port, Channel& channel);
     [[nodiscard]] Port next_open(Port from);
     [[nodiscard]] Progress close_each(Budget& budget);
-    [[nodiscard]] Status enter_fifo(VcpuEvents& first, Mfn frame, std::uint32_t offset);
-    void leave_fifo();
+    [[nodiscard]] Status map_control_block(VcpuEvents& target, Mfn frame, std::uint32_t offset);
+    [[nodiscard]] Status add_words(Mfn frame);
+    void enter_fifo(mm::Box<Fifo> fifo);
+    [[nodiscard]] mm::Box<Fifo> leave_fifo();
 
     void set_pending(Port port, Channel& channel);
     void finish(Port port, VcpuId id, Effect effect);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// Closing of channels, one by one or all; the way into and out of the FIFO ABI.
 #include "event/registry.hpp"
+#include "mm/page_ref.hpp"
 
 namespace rf::event {
 namespace {
@@ -111,10 +112,11 @@ Progress EventTable::reset(Budget& budget)
 {
     if (close_each(budget) == Progress::more)
         return Progress::more;
+    mm::Box<Fifo> former; // its pages go back after the lock
     LockGuard guard(lock_);
     if (open_ != 0) // opened by another vCPU just now
         return Progress::more;
-    leave_fifo();
+    former = leave_fifo();
     return Progress::done;
 }
 
@@ -131,18 +133,23 @@ Progress EventTable::close_all(Budget& budget)
         return Progress::more;
     if (holds_.load(acquire) != 0)
         return Progress::more;
-    LockGuard guard(lock_);
-    leave_fifo();
+    mm::Box<Fifo> former;
+    {
+        LockGuard guard(lock_);
+        former = leave_fifo();
+    }
     for (auto& slot : vcpus_)
         if (VcpuEvents* vcpu = slot.load(acquire))
             vcpu->unregister_vcpu_info();
     return Progress::done;
 }
 
-void EventTable::leave_fifo()
+mm::Box<Fifo> EventTable::leave_fifo()
 {
+    if (Fifo* fifo = fifo_.load(relaxed))
+        fifo->detach();
     fifo_.store(nullptr, release);
-    fifo_storage_ = {};
+    return std::move(fifo_storage_);
 }
 
 Status EventTable::init_control(Mfn frame, std::uint32_t offset, VcpuId id)
@@ -150,18 +157,30 @@ Status EventTable::init_control(Mfn frame, std::uint32_t offset, VcpuId id)
     VcpuEvents* target = vcpu(id);
     if (!target)
         return fail(Errno::enoent);
+    if (!mm::take_writable(frame, owner_))
+        return fail(Errno::einval);
+    Status const mapped = map_control_block(*target, frame, offset);
+    if (!mapped)
+        mm::drop_writable(frame);
+    return mapped;
+}
+
+/// The caller's writable use of `frame` is taken over on success.
+Status EventTable::map_control_block(VcpuEvents& target, Mfn frame, std::uint32_t offset)
+{
     LockGuard guard(lock_);
     if (dying_)
         return fail(Errno::einval);
     if (Fifo* fifo = fifo_.load(relaxed))
-        return fifo->map_control_block(*target, frame, offset);
-    return enter_fifo(*target, frame, offset);
+        return fifo->map_control_block(target, frame, offset);
+    mm::Box<Fifo> fifo = TRY(mm::Box<Fifo>::make(vcpus_));
+    TRY(fifo->map_control_block(target, frame, offset));
+    enter_fifo(std::move(fifo));
+    return {};
 }
 
-Status EventTable::enter_fifo(VcpuEvents& first, Mfn frame, std::uint32_t offset)
+void EventTable::enter_fifo(mm::Box<Fifo> fifo)
 {
-    mm::Box<Fifo> fifo = TRY(mm::Box<Fifo>::make(owner_, vcpus_));
-    TRY(fifo->map_control_block(first, frame, offset));
     fifo_storage_ = std::move(fifo);
     // From here on senders use the FIFO; one that still sets a two-level bit looks at fifo_ once more afterwards, so each
     // event is seen by it or by this loop.
@@ -171,14 +190,26 @@ Status EventTable::enter_fifo(VcpuEvents& first, Mfn frame, std::uint32_t offset
         if (two_level_.clear_pending(port) && channel)
             set_pending(port, *channel);
     }
-    return {};
 }
 
 Status EventTable::expand_array(Mfn frame)
 {
+    if (!uses_fifo())
+        return fail(Errno::eopnotsupp);
+    if (!mm::take_writable(frame, owner_))
+        return fail(Errno::einval);
+    Status const added = add_words(frame);
+    if (!added)
+        mm::drop_writable(frame);
+    return added;
+}
+
+/// The caller's writable use of `frame` is taken over on success.
+Status EventTable::add_words(Mfn frame)
+{
     LockGuard guard(lock_);
     Fifo* fifo = fifo_.load(relaxed);
-    if (!fifo)
+    if (!fifo) // reset meanwhile
         return fail(Errno::eopnotsupp);
     Port const first = TRY(fifo->add_page(frame));
     for (Port port = first; port < first + Fifo::words_per_page && port < existing_ports(); ++port) {

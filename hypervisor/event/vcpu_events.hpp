@@ -27,7 +27,6 @@ struct FifoQueues {
     Spinlock lock{queue_lock_rank};
     /// The guest's control block, null until EVTCHNOP_init_control; published by a release store.
     Atomic<xen::evtchn_fifo_control_block*> control{nullptr};
-    Mfn frame = invalid_mfn; ///< holds a writable reference while `control` is set
     std::array<Port, xen::EVTCHN_FIFO_MAX_QUEUES> tails{};
 };
 

@@ -89,25 +89,32 @@ struct Coder {
         for (; count; --count) {
             normalize();
             range >>= 1;
-            std::uint32_t const below = 0 - static_cast<std::uint32_t>(code < range); // all ones: the bit is 0
-            code -= range & ~below;
-            value = value * 2 + 1 + below;
+            value *= 2;
+            if (code >= range) {
+                code -= range;
+                ++value;
+            }
         }
         return value;
     }
-    /// A literal in the light of the byte that the last distance points to.
+    /// A literal in the light of the byte that the last distance points to: as long as its bits come true, there are two
+    /// further trees, one for each expected bit.
     [[gnu::always_inline]] std::uint8_t matched_literal(Probability* nodes, std::uint32_t expected)
     {
-        std::uint32_t node = 1;
-        std::uint32_t offset = 0x100;
-#pragma GCC unroll 8
-        for (unsigned i = 0; i < 8; ++i) {
+        std::uint64_t node = 1;
+        do {
             expected <<= 1;
-            std::uint32_t const bit = expected & offset;
+            std::uint32_t const bit = expected & 0x100;
+            std::uint32_t wrong;
             decide(
-                nodes[offset + bit + node], [&] { node *= 2, offset ^= bit; },
-                [&] { node = node * 2 + 1, offset = bit; });
-        }
+                nodes[0x100 + bit + node], [&] { node *= 2, wrong = bit; },
+                [&] { node = node * 2 + 1, wrong = bit ^ 0x100; });
+            if (wrong) {
+                while (node < 0x100)
+                    decide(nodes[node], [&] { node *= 2; }, [&] { node = node * 2 + 1; });
+                break;
+            }
+        } while (node < 0x100);
         return static_cast<std::uint8_t>(node);
     }
     [[gnu::always_inline]] std::uint32_t length(LengthModel& lengths, unsigned position)

@@ -17,6 +17,15 @@ using store::Message;
 using store::Type;
 using Work = Peer::Work;
 
+using Interface = ::xen::xenstore_domain_interface;
+
+/// Puts bytes into the request ring without asking whether there is room.
+void force(Interface& page, const std::string& bytes)
+{
+    for (const char c : bytes)
+        page.req[page.req_prod++ % sizeof page.req] = c;
+}
+
 class RingPeerTest : public store::StoreTest {
 protected:
     void SetUp() override
@@ -26,7 +35,7 @@ protected:
     }
     std::unique_ptr<RingPeer> make(RingPeer::Start start)
     {
-        return std::make_unique<RingPeer>(SharedPage(xen::Mapping(kernel, &page, xen::page_size)), connection, server, start,
+        return std::make_unique<RingPeer>(SharedPage(kernel.lend(page)), connection, server, start,
                                           [this] { ++notified; });
     }
     /// One turn as the service runs it.
@@ -105,8 +114,7 @@ TEST_F(RingPeerTest, AGuestThatTakesNoRepliesIsNotServedUntilItDoes)
     for (; work != Work::blocked && sent < 5000; ++sent) {
         auto& p = ring.page();
         ASSERT_LE(p.req_prod - p.req_cons, 1000u);
-        for (const char c : store::encode({Type::read, sent, 0, std::string("x\0", 2)}))
-            p.req[p.req_prod++ % sizeof p.req] = c;
+        force(p, store::encode({Type::read, sent, 0, std::string("x\0", 2)}));
         work = turn();
     }
     EXPECT_EQ(work, Work::blocked);
@@ -121,28 +129,28 @@ TEST_F(RingPeerTest, AGuestThatTakesNoRepliesIsNotServedUntilItDoes)
 
 TEST_F(RingPeerTest, SenselessIndicesAndLengthsBreakItOff)
 {
+    const std::string request = store::encode({Type::read, 1, 0, std::string("x\0", 2)});
+    std::string oversized = store::encode({Type::read, 1, 0, ""});
+    oversized[14] = 1;
     struct Attack {
         const char* what;
-        std::function<void(::xen::xenstore_domain_interface&)> act;
+        std::function<void(Interface&)> act;
         std::uint32_t error;
     };
     const Attack attacks[] = {
-        {"request index ahead", [](auto& p) { p.req_prod = p.req_cons + 1025; }, ::xen::XENSTORE_ERROR_RINGIDX},
-        {"request index behind", [](auto& p) { p.req_prod = p.req_cons - 1; }, ::xen::XENSTORE_ERROR_RINGIDX},
-        {"reply index ahead", [](auto& p) {
+        {"request index ahead", [](Interface& p) { p.req_prod = p.req_cons + 1025; }, ::xen::XENSTORE_ERROR_RINGIDX},
+        {"request index behind", [](Interface& p) { p.req_prod = p.req_cons - 1; }, ::xen::XENSTORE_ERROR_RINGIDX},
+        {"reply index ahead",
+         [&](Interface& p) {
              p.rsp_cons = p.rsp_prod + 1;
-             for (const char c : store::encode({Type::read, 1, 0, std::string("x\0", 2)}))
-                 p.req[p.req_prod++ % 1024] = c;
-         }, ::xen::XENSTORE_ERROR_RINGIDX},
-        {"payload too long", [](auto& p) {
-             std::string bytes = store::encode({Type::read, 1, 0, ""});
-             bytes[14] = 1;
-             for (const char c : bytes)
-                 p.req[p.req_prod++ % 1024] = c;
-         }, ::xen::XENSTORE_ERROR_PROTO},
+             force(p, request);
+         },
+         ::xen::XENSTORE_ERROR_RINGIDX},
+        {"payload too long", [&](Interface& p) { force(p, oversized); }, ::xen::XENSTORE_ERROR_PROTO},
     };
     for (const Attack& attack : attacks) {
         page = {};
+        peer.reset();
         server.ring_reset(connection, 0, 0);
         peer = make(RingPeer::Start::fresh);
         attack.act(ring.page());
@@ -165,6 +173,7 @@ TEST_F(RingPeerTest, RandomPagesNeverHarmTheStore)
         for (char& c : p.req)
             c = static_cast<char>(random() % 4 ? 0 : random() % 30);
         p.req_cons = p.rsp_prod = 0;
+        peer.reset();
         peer = make(RingPeer::Start::fresh);
         for (int i = 0; i < 5; ++i) {
             p.req_prod = random() % 4 ? p.req_cons + random() % 1100 : static_cast<std::uint32_t>(random());

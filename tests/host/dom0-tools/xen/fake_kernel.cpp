@@ -19,6 +19,13 @@ std::uint32_t FakeKernel::local_port(std::uint16_t domain, std::uint32_t port) c
     return 0;
 }
 
+Mapping FakeKernel::lend(Page& page)
+{
+    ++mapped;
+    borrowed_[page.bytes.data()] = page_size;
+    return Mapping(*this, page.bytes.data(), page_size);
+}
+
 void FakeKernel::raise(std::uint32_t local)
 {
     if (masked.contains(local)) {

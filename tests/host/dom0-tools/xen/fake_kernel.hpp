@@ -16,6 +16,7 @@
 
 #include "xen/domctl.h"
 #include "xen/kernel.hpp"
+#include "xen/mapping.hpp"
 #include "xen/types.hpp"
 #include "xen/uapi.hpp"
 
@@ -52,6 +53,8 @@ public:
 
     /// The local port bound to a domain's port; 0 if none is.
     [[nodiscard]] std::uint32_t local_port(std::uint16_t domain, std::uint32_t port) const;
+    /// A mapping of a page that belongs to the test.
+    [[nodiscard]] Mapping lend(Page& page);
     /// Makes an event pending on a local port, as the hypervisor does when the peer notifies.
     void raise(std::uint32_t local);
 

@@ -298,6 +298,8 @@ TEST(Acpi, SoftOffNeedsAWholePackage)
     EXPECT_FALSE(find({0x08, '_', 'S', '5', '_', 0x12}));
     EXPECT_FALSE(find({0x08, '_', 'S', '5', '_'}));
     EXPECT_FALSE(find({0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x02, 0x0d, 'x', 0, 0x00})); // a string
+    EXPECT_FALSE(find({0x08, '_', 'S', '5', '_', 0x12, 0xc0}));                   // three length bytes are missing
+    EXPECT_FALSE(find({0x08, '_', 'S', '5', '_', 0x12, 0x06, 0x02, 0x0b, 0x05})); // half a word
     EXPECT_FALSE(find({}));
 }
 

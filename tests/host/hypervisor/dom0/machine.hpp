@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// A machine without processors: memory in one array, a frame table over it, the real allocator.
+/// A machine without processors: memory in one array, a frame table over it, the real allocator. It takes the place of
+/// whatever machine was there before and puts that back at its end.
 
 #include "base/address_map.hpp"
 #include "base/log.hpp"
 #include "mm/allocator.hpp"
 #include "mm/m2p.hpp"
 
+#include <cstring>
 #include <memory>
 #include <stdexcept>
 #include <string>
@@ -24,6 +26,7 @@ class Machine {
 public:
     explicit Machine(std::vector<Ram> const& ram)
     {
+        std::memcpy(former_allocator_, &mm::allocator, sizeof mm::allocator);
         std::uint64_t end = 0;
         for (Ram const& range : ram)
             end = std::max(end, range.start + range.size);
@@ -55,8 +58,6 @@ public:
     ~Machine()
     {
         log::set_sink(nullptr);
-        std::destroy_at(&mm::allocator);
-        std::construct_at(&mm::allocator);
         // Frames of the hypervisor stay: its heap keeps pieces of them for ever. The domain's many ones go.
         for (std::uint64_t first = 0, end = 0; first < frame_count_; first = end + 1) {
             for (end = first; end < frame_count_ && frames_[end].owner != domid_xen.value; ++end) {
@@ -66,6 +67,11 @@ public:
         }
         munmap(frames_, frame_count_ * sizeof(mm::Frame));
         munmap(m2p_, frame_count_ * sizeof(std::uint64_t));
+        std::memcpy(static_cast<void*>(&mm::allocator), former_allocator_, sizeof mm::allocator);
+        mm::frames = former_frames_;
+        mm::m2p_limit = former_m2p_limit_;
+        address_map::fake_memory = former_memory_;
+        address_map::m2p_writable = former_m2p_;
     }
     Machine(Machine const&) = delete;
     Machine& operator=(Machine const&) = delete;
@@ -89,6 +95,12 @@ private:
             throw std::runtime_error("no address space for the fake machine");
         return memory;
     }
+    alignas(mm::FrameAllocator) std::byte former_allocator_[sizeof(mm::FrameAllocator)];
+    mm::FrameTable former_frames_ = mm::frames;
+    Mfn former_m2p_limit_ = mm::m2p_limit;
+    std::byte* former_memory_ = address_map::fake_memory;
+    std::uint64_t former_m2p_ = address_map::m2p_writable;
+
     std::byte* memory_;
     std::uint64_t memory_bytes_;
     mm::Frame* frames_;

@@ -31,6 +31,16 @@ TEST(SchedulerLatency, WokenUnitInterruptsALongTurn)
     EXPECT_LE(sleeper.worst_latency, scheduler.rate_limit());
 }
 
+TEST(SchedulerLatency, FrequentWakeUpsDoNotCutTurnsBelowTheRateLimit)
+{
+    Machine machine(1);
+    machine.hog();
+    machine.add(machine.group(), 50'000, 100'000);
+    machine.run(10 * second);
+    EXPECT_LE(machine.switches, 2 * 10 * second / scheduler.rate_limit());
+    EXPECT_GE(machine.switches, 10 * second / scheduler.rate_limit());
+}
+
 TEST(SchedulerLatency, SeveralSleepersOnSeveralCpus)
 {
     Machine machine(4);

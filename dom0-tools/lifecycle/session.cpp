@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+#include "lifecycle/session.hpp"
+
+#include <algorithm>
+#include <poll.h>
+
+namespace rf::lifecycle {
+
+Result<xen::Privcmd> open_hypervisor()
+{
+    auto privcmd = xen::Privcmd::open();
+    if (privcmd)
+        return std::move(*privcmd);
+    const Kind kind = privcmd.error().code == EACCES || privcmd.error().code == EPERM ? Kind::not_permitted : Kind::unreachable;
+    return fail(kind, privcmd.error().text());
+}
+
+Result<Session> Session::open()
+{
+    auto privcmd = BUILD_TRY(open_hypervisor());
+    auto store = rpc::StoreClient::connect();
+    if (!store)
+        return fail(store.error().code == EACCES ? Kind::not_permitted : Kind::unreachable, store.error().text());
+    return Session{std::move(privcmd), std::move(*store)};
+}
+
+Result<bool> Session::wait_for_store(std::chrono::steady_clock::time_point deadline)
+{
+    for (;;) {
+        if (BUILD_TRY(store.next_event()))
+            return true;
+        const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - std::chrono::steady_clock::now()).count();
+        if (left <= 0)
+            return false;
+        pollfd entry{store.descriptor(), POLLIN, 0};
+        (void)::poll(&entry, 1, static_cast<int>(std::min<long long>(left, 60000)));  // an early return only means another turn
+    }
+}
+
+}  // namespace rf::lifecycle

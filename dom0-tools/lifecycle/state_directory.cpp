@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: MIT
+#include "lifecycle/state_directory.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <fcntl.h>
+#include <filesystem>
+#include <fstream>
+#include <sstream>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <utility>
+
+#include "config/values.hpp"
+#include "lifecycle/json.hpp"
+
+namespace rf::lifecycle {
+namespace {
+
+using builder::Kind;
+using builder::fail;
+
+constexpr std::string_view record_suffix = ".json";
+constexpr std::array<std::string_view, 4> stage_names = {"building", "running", "kept", "ending"};
+constexpr std::string_view schema = "rf/v1";
+
+json::value to_json(const DomainRecord& record)
+{
+    return json::object{
+        {"schema", schema},
+        {"domid", record.id.value},
+        {"name", record.name},
+        {"uuid", config::to_text(record.uuid)},
+        {"stage", stage_names[static_cast<std::size_t>(record.stage)]},
+        {"created", record.created},
+        {"quick_ends", record.quick_ends},
+        {"definition_file", record.definition_file},
+        {"definition", record.definition},
+    };
+}
+
+std::string text_in(const json::object& object, std::string_view key)
+{
+    const json::value* value = object.if_contains(key);
+    return value && value->is_string() ? std::string(value->as_string()) : std::string();
+}
+
+std::int64_t number_in(const json::object& object, std::string_view key)
+{
+    const json::value* value = object.if_contains(key);
+    return value && value->is_int64() ? value->as_int64() : 0;
+}
+
+std::optional<DomainRecord> from_json(const json::value& value, xen::DomainId id)
+{
+    const json::object* object = value.if_object();
+    if (!object || text_in(*object, "schema") != schema)
+        return std::nullopt;
+    const auto stage = std::ranges::find(stage_names, text_in(*object, "stage"));
+    const auto uuid = config::parse_uuid(text_in(*object, "uuid"));
+    if (stage == stage_names.end() || !uuid)
+        return std::nullopt;
+    DomainRecord record;
+    record.id = id;
+    record.name = text_in(*object, "name");
+    record.uuid = *uuid;
+    record.stage = static_cast<Stage>(stage - stage_names.begin());
+    record.definition = text_in(*object, "definition");
+    record.definition_file = text_in(*object, "definition_file");
+    record.created = number_in(*object, "created");
+    record.quick_ends = static_cast<unsigned>(number_in(*object, "quick_ends"));
+    return record;
+}
+
+}  // namespace
+
+FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+FileLock& FileLock::operator=(FileLock&& other) noexcept
+{
+    std::swap(descriptor_, other.descriptor_);
+    return *this;
+}
+
+FileLock::~FileLock()
+{
+    if (descriptor_ >= 0)
+        ::close(descriptor_);
+}
+
+std::string StateDirectory::record_path(xen::DomainId id) const
+{
+    return root_ + "/domains/" + std::to_string(id.value) + std::string(record_suffix);
+}
+
+builder::Result<void> StateDirectory::save(const DomainRecord& record) const
+{
+    std::error_code error;
+    std::filesystem::create_directories(root_ + "/domains", error);
+    const std::string path = record_path(record.id);
+    const std::string temporary = path + ".new";
+    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const std::string text = pretty_json(to_json(record));
+    const bool written = descriptor >= 0 && ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    const int problem = errno;
+    if (descriptor >= 0)
+        ::close(descriptor);
+    if (!written)
+        return fail(builder::kind_of(problem), "cannot write " + temporary + ": " + std::strerror(problem));
+    if (::rename(temporary.c_str(), path.c_str()) != 0)
+        return fail(builder::kind_of(errno), "cannot write " + path + ": " + std::strerror(errno));
+    return {};
+}
+
+std::optional<DomainRecord> StateDirectory::load(xen::DomainId id) const
+{
+    std::ifstream file(record_path(id), std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file)
+        return std::nullopt;
+    const auto value = parse_json(text.str());
+    return value ? from_json(*value, id) : std::nullopt;
+}
+
+void StateDirectory::remove(xen::DomainId id) const
+{
+    ::unlink(record_path(id).c_str());
+    ::unlink((root_ + "/locks/" + std::to_string(id.value)).c_str());
+}
+
+std::vector<xen::DomainId> StateDirectory::list() const
+{
+    std::vector<xen::DomainId> ids;
+    std::error_code error;
+    for (const auto& file : std::filesystem::directory_iterator(root_ + "/domains", error)) {
+        const std::string name = file.path().filename();
+        if (!name.ends_with(record_suffix))
+            continue;
+        const auto number = config::parse_number(std::string_view(name).substr(0, name.size() - record_suffix.size()));
+        if (number && *number < xen::first_reserved_domid)
+            ids.push_back(xen::DomainId(static_cast<std::uint16_t>(*number)));
+    }
+    std::ranges::sort(ids);
+    return ids;
+}
+
+builder::Result<FileLock> StateDirectory::lock_file(const std::string& name, Waiting waiting) const
+{
+    std::error_code error;
+    std::filesystem::create_directories(root_ + "/locks", error);
+    const std::string path = root_ + "/locks/" + name;
+    for (;;) {
+        FileLock lock(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+        if (lock.descriptor() < 0)
+            return fail(builder::kind_of(errno), "cannot open " + path + ": " + std::strerror(errno));
+        int result;
+        do
+            result = ::flock(lock.descriptor(), LOCK_EX | (waiting == Waiting::yes ? 0 : LOCK_NB));
+        while (result != 0 && errno == EINTR);
+        if (result != 0 && errno == EWOULDBLOCK)
+            return fail(Kind::conflict, "another operation holds " + path);
+        if (result != 0)
+            return fail(builder::kind_of(errno), "cannot lock " + path + ": " + std::strerror(errno));
+        // The file may have been removed, and made anew by somebody else, while we waited.
+        struct stat ours {}, there {};
+        if (::fstat(lock.descriptor(), &ours) == 0 && ::stat(path.c_str(), &there) == 0 && ours.st_ino == there.st_ino)
+            return lock;
+    }
+}
+
+builder::Result<FileLock> StateDirectory::lock(xen::DomainId id, Waiting waiting) const
+{
+    return lock_file(std::to_string(id.value), waiting);
+}
+
+builder::Result<FileLock> StateDirectory::lock_names() const
+{
+    return lock_file("names", Waiting::yes);
+}
+
+}  // namespace rf::lifecycle

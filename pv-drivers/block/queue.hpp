@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// One ring of a virtual disk: takes requests, carries them out, answers.
+///
+///   slot --copy--> parse --> [barrier: wait until alone] --> buffers --> [preflush] --> transfer --> [postflush] --> answer
+///                    |            writes: guest -> buffers before the transfer; reads: buffers -> guest after it
+///                    '-- refused: answered at once
+///
+/// Guest pages are reached by persistent mappings if the frontend keeps its grants, else by hypervisor copies, one batch per
+/// turn. Everything the guest can make this object hold is bounded: entries of the ring, pages of the pool, the grant cache.
+/// Owner: one thread. `Doors` and the pool outlive the queue; the queue outlives its I/O (`at_rest`).
+
+#include <deque>
+#include <utility>
+
+#include "block/buffer_pool.hpp"
+#include "block/disk_io.hpp"
+#include "block/grant_cache.hpp"
+#include "block/journal.hpp"
+#include "ring/back_ring.hpp"
+#include "xen/event_channels.hpp"
+#include "xenbus/guest_copy.hpp"
+
+namespace rf::block {
+
+/// What all queues of a process share.
+struct Doors {
+    xen::GrantMapper& grants;
+    xen::EventChannels& events;
+    BufferPool& buffers;
+    DiskIo& disk;
+};
+
+/// Whether the frontend keeps its grants.
+enum class Grants { passing, persistent };
+
+/// What a frontend told of one queue, mapped and bound.
+struct QueueConnection {
+    xen::GrantMapping pages;
+    xen::LocalPort port;
+    Grants grants = Grants::passing;
+};
+
+class Queue final : public DiskClient {
+public:
+    /// Pages that the cache of persistent grants keeps per queue.
+    static constexpr std::size_t cache_limit = 1056;
+
+    Queue(Doors doors, xen::DomainId domain, int disk, const DiskFacts& facts, QueueConnection connection, QueueJournal journal);
+
+    /// Begins at the ring's own indices with an empty journal.
+    void start_fresh();
+    /// Whether the journal's writer can be succeeded. EBADMSG if what it left makes no sense.
+    [[nodiscard]] Result<void> check_journal() const;
+    /// Begins where the journal's writer died: carries out again what was unanswered, publishes what was answered. The
+    /// journal must have been checked.
+    void resume();
+
+    /// Whether there is more to do without waiting for anything.
+    enum class More { no, yes };
+    /// Does all that can be done now and tells the frontend.
+    [[nodiscard]] More turn();
+    /// Whether requests were taken since the last call.
+    [[nodiscard]] bool worked() { return std::exchange(worked_, false); }
+    /// Takes no more requests from now on.
+    void stop() { stopped_ = true; }
+    /// Nothing is under way.
+    [[nodiscard]] bool at_rest() const { return under_way_ == 0; }
+    [[nodiscard]] xen::LocalPort port() const { return connection_.port; }
+    /// The frontend's indices were impossible; nothing is taken any more.
+    [[nodiscard]] bool broken() const { return ring_.broken(); }
+
+    void completed(std::uint32_t cookie, long result) override;
+
+private:
+    using Ring = ring::BackRing<sizeof(::xen::blkif_sring_entry)>;
+
+    enum class Stage : std::uint8_t { waiting, preflush, transfer, postflush };
+
+    /// A request under way; its number is also its entry in the journal.
+    struct Job {
+        Request request;
+        Stage stage = Stage::waiting;
+        bool started = false;
+        bool failed = false;
+        std::uint8_t retries = 0;
+        std::vector<BufferPool::Page> pages;  ///< one per segment
+        std::vector<iovec> vectors;
+        std::size_t next_vector = 0;  ///< vectors before this one are done
+        std::uint64_t offset = 0;     ///< of the rest, bytes
+    };
+
+    void begin(std::uint32_t number, const RawRequest& raw);
+    [[nodiscard]] bool can_take() const;
+    [[nodiscard]] Verdict fetch_indirect(Request& request);
+    /// Starts a parsed request, or leaves it waiting; false if it must wait.
+    [[nodiscard]] bool try_start(std::uint32_t number);
+    void gather(std::uint32_t number);
+    void scatter(std::uint32_t number);
+    void run_copies();
+    void advance(std::uint32_t number);
+    void start_transfer(std::uint32_t number);
+    void start_simple(std::uint32_t number, DiskOperation::Kind kind);
+    void consume(Job& job, std::size_t bytes);
+    void finish(std::uint32_t number, std::int16_t status);
+    void publish();
+
+    Doors doors_;
+    xen::DomainId domain_;
+    int disk_;
+    DiskFacts facts_;
+    QueueConnection connection_;
+    QueueJournal journal_;
+    Ring ring_;
+    GrantCache cache_;
+    xenbus::GuestCopy copies_;
+
+    std::vector<Job> jobs_;
+    std::vector<std::uint32_t> free_jobs_;
+    std::vector<std::uint32_t> answered_;      ///< free after the next publish
+    std::deque<std::uint32_t> waiting_;        ///< for buffers, or to be alone, in order
+    std::vector<std::uint32_t> gathering_;     ///< start after the copies ran
+    std::vector<std::uint32_t> scattering_;    ///< finish after the copies ran
+    std::vector<xen::GrantRef> refs_;          ///< scratch
+    std::uint32_t under_way_ = 0;              ///< jobs neither free nor answered
+    std::uint32_t started_ = 0;                ///< of these, started
+    bool barrier_ = false;                     ///< a barrier is being carried out
+    bool stopped_ = false;
+    bool worked_ = false;
+};
+
+}  // namespace rf::block

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: MIT
+#include "net/receive.hpp"
+
+#include <cstring>
+
+namespace rf::net {
+namespace {
+
+/// The extra-info slot that tells of segmentation, as the response whose place it takes.
+::xen::netif_rx_response segmentation_slot(const RxPlan& plan)
+{
+    ::xen::netif_extra_info extra;
+    std::memset(&extra, 0, sizeof extra);
+    extra.type = ::xen::XEN_NETIF_EXTRA_TYPE_GSO;
+    extra.u.gso.size = plan.segment_bytes;
+    extra.u.gso.type = plan.segmentation == Segmentation::tcp_v4 ? ::xen::XEN_NETIF_GSO_TYPE_TCPV4
+                                                                 : ::xen::XEN_NETIF_GSO_TYPE_TCPV6;
+    ::xen::netif_rx_response slot;
+    static_assert(sizeof slot == sizeof extra);
+    std::memcpy(&slot, &extra, sizeof slot);
+    return slot;
+}
+
+}  // namespace
+
+Receive::Receive(Doors doors, xen::DomainId domain, xen::GrantMapping page, PacketPort& port, const FrontFeatures& front,
+                 std::uint32_t mtu, Log log)
+    : doors_(std::move(doors)), page_(std::move(page)), port_(port), front_(front),
+      room_needed_(largest_packet_slots(front, mtu)), log_(log), ring_(page_.bytes()), copies_(doors_.grants, domain)
+{
+}
+
+void Receive::start_fresh()
+{
+    log_.reset(ring_.rsp_prod());
+}
+
+void Receive::resume()
+{
+    ring_ = log_.recover<sizeof(::xen::netif_rx_sring_entry)>(page_.bytes());
+}
+
+bool Receive::room()
+{
+    if (ring_.waiting() >= room_needed_)
+        return true;
+    starved_ = ring_.may_sleep(room_needed_);
+    return !starved_;
+}
+
+Turn Receive::turn(ring::Notify& notify)
+{
+    Turn turn;
+    if (stopped_)
+        return turn;
+    std::size_t used = 0;
+    std::size_t packets = 0;
+    bool dry = false;
+    starved_ = false;
+    while (!dry && packets < batch_limit && doors_.arena.size() - used >= largest_packet_room && room() && !ring_.broken()) {
+        TapHeader header{};
+        const auto buffer = doors_.arena.subspan(used, largest_packet_room);
+        const auto bytes = port_.read(header, buffer);
+        if (!bytes || *bytes == 0) {
+            dry = true;
+            break;
+        }
+        ++packets;
+        deliver(header, buffer.first(*bytes));
+        used += (*bytes + 63) / 64 * 64;
+    }
+    copies_.run([this](std::uint32_t owner) { responses_[owner].status = ::xen::NETIF_RSP_ERROR; });
+    if (!responses_.empty()) {
+        if (log_.publish(ring_, std::span<const ::xen::netif_rx_response>(responses_)) == ring::Notify::yes)
+            notify = ring::Notify::yes;
+        responses_.clear();
+    }
+    turn.worked = packets != 0;
+    turn.more = !dry && !starved_ && !ring_.broken();
+    return turn;
+}
+
+void Receive::deliver(const TapHeader& header, std::span<std::byte> bytes)
+{
+    const auto plan = plan_receive(header, bytes, front_);
+    if (!plan || plan->slots() > room_needed_)
+        return;  // nothing the guest could take; it never hears of it, as of any packet lost
+    std::size_t at = 0;
+    for (std::uint32_t i = 0; i < plan->data_slots; ++i) {
+        const auto request = ring_.take<::xen::netif_rx_request>();
+        const std::size_t part = std::min(bytes.size() - at, xen::page_size);
+        ::xen::netif_rx_response response{};
+        response.id = request.id;
+        response.status = static_cast<std::int16_t>(part);
+        if (i == 0)
+            response.flags = plan->flags;
+        if (i + 1 < plan->data_slots)
+            response.flags |= ::xen::NETRXF_more_data;
+        copies_.to_guest(xen::GrantRef(request.gref), 0, bytes.subspan(at, part), static_cast<std::uint32_t>(responses_.size()));
+        at += part;
+        const bool extra = i == 0 && plan->segmentation != Segmentation::none;
+        if (extra)
+            response.flags |= ::xen::NETRXF_extra_info;
+        responses_.push_back(response);
+        if (extra) {
+            (void)ring_.take<::xen::netif_rx_request>();  // its page stays empty; the slot carries the information
+            responses_.push_back(segmentation_slot(*plan));
+        }
+    }
+}
+
+}  // namespace rf::net

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// One receive ring: from packets on the host's side to the guest's pages.
+///
+///   tap --one read each--> arena --plan--> pages taken from the ring --one hypercall--> guest pages, responses
+///
+/// A packet is read only when the ring has room for the largest there can be, so none is ever held here: those that wait,
+/// wait in the tap's bounded queue, where the host drops what is too many.
+
+#include <vector>
+
+#include "net/doors.hpp"
+#include "net/response_log.hpp"
+#include "net/tap.hpp"
+#include "net/transmit.hpp"
+#include "xenbus/guest_copy.hpp"
+
+namespace rf::net {
+
+class Receive {
+public:
+    using Ring = ring::BackRing<sizeof(::xen::netif_rx_sring_entry)>;
+    using Log = ResponseLog<::xen::netif_rx_response, ring_slots>;
+
+    Receive(Doors doors, xen::DomainId domain, xen::GrantMapping page, PacketPort& port, const FrontFeatures& front,
+            std::uint32_t mtu, Log log);
+
+    void start_fresh();
+    void resume();
+    [[nodiscard]] Turn turn(ring::Notify& notify);
+    void stop() { stopped_ = true; }
+    [[nodiscard]] bool broken() const { return ring_.broken(); }
+    /// The next packet on the tap is worth waking up for.
+    [[nodiscard]] bool wants_packets() const { return !stopped_ && !starved_ && !ring_.broken(); }
+
+private:
+    /// Delivers one packet that lies in `bytes`; takes the pages it needs.
+    void deliver(const TapHeader& header, std::span<std::byte> bytes);
+    [[nodiscard]] bool room();
+
+    Doors doors_;
+    xen::GrantMapping page_;
+    PacketPort& port_;
+    FrontFeatures front_;
+    std::uint32_t room_needed_;
+    Log log_;
+    Ring ring_;
+    xenbus::GuestCopy copies_;
+    std::vector<::xen::netif_rx_response> responses_;
+    bool starved_ = false;  ///< waits for the guest to offer pages
+    bool stopped_ = false;
+};
+
+}  // namespace rf::net

@@ -1,0 +1,34 @@
+# SPDX-License-Identifier: MIT
+# Host tests of the hypervisor's rooms: the same source files, compiled for the build machine under AddressSanitizer and
+# UndefinedBehaviorSanitizer, with tests/host/fakes standing in for the machine. Included by the top Makefile.
+
+HOST_OUT := $(BUILD)/host
+HOST_ROOMS := base mm guest time pvmmu sched event grant domain dom0 dom0/codec dev
+# What cannot exist without the machine: routines that the host's C library has, and drivers of real registers.
+HOST_EXCLUDED := base/mem.cpp base/panic.cpp base/compiler_support.cpp mm/device_window.cpp \
+	dev/bring_up.cpp dom0/first_domain.cpp
+# Of the rooms that mostly handle live registers, the parts that do not.
+HOST_EXTRA := $(addprefix pvcpu/,arithmetic.cpp cpuid_policy.cpp decode.cpp feature_rules.cpp hypercall_page.cpp \
+	hypervisor_leaves.cpp msr_rules.cpp) \
+	$(patsubst hypervisor/%,%,$(wildcard hypervisor/hypercall/memory*.cpp hypervisor/hypercall/domctl*.cpp \
+	hypervisor/hypercall/control_*.cpp)) hypercall/machine_map.cpp hypercall/policy_transfer.cpp \
+	boot/memory_map.cpp boot/early_memory.cpp boot/multiboot1.cpp boot/multiboot2.cpp boot/rsdp.cpp
+HOST_SOURCES := $(filter-out $(addprefix hypervisor/,$(HOST_EXCLUDED)), \
+	$(foreach room,$(HOST_ROOMS),$(wildcard hypervisor/$(room)/*.cpp)) $(addprefix hypervisor/,$(HOST_EXTRA)))
+HOST_TESTS := $(wildcard tests/host/hypervisor/*/*_test.cpp) $(wildcard tests/host/fakes/*.cpp)
+HOST_OBJECTS := $(patsubst %.cpp,$(HOST_OUT)/%.o,$(HOST_SOURCES) $(HOST_TESTS))
+HOST_FLAGS := -std=c++23 -O1 -g -fno-exceptions -fno-rtti -fsanitize=address,undefined -fno-sanitize-recover=undefined \
+	-fno-strict-aliasing -Wall -Wextra -Werror -Itests/host/fakes/hypervisor -Ihypervisor -Iguest-abi -Itests/host/hypervisor
+
+$(HOST_OUT)/%.o: %.cpp
+	@mkdir -p $(@D); echo "HOST  $<"
+	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),-fexceptions -frtti) $(DEPENDENCIES) -c $< -o $@
+
+$(BUILD)/tests/host_hypervisor: $(HOST_OBJECTS)
+	@mkdir -p $(@D); echo "LINK  $@"
+	@$(CXX) -fsanitize=address,undefined -o $@ $^ -lgtest -lgtest_main -pthread
+
+.PHONY: host-tests
+host-tests: $(BUILD)/tests/host_hypervisor
+
+-include $(HOST_OBJECTS:.o=.d)
