@@ -74,6 +74,19 @@ test: unit-tests stories
 unit-tests: $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS))
 stories: hypervisor images $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
 
+# ---- Dom0's side into a Debian root file system ----------------------------------------------------------------------
+
+DESTDIR ?=
+.PHONY: install
+install: hypervisor tools $(BUILD)/dom0/rf-backd
+	install -D -m 0644 $(BUILD)/ringfort $(DESTDIR)/boot/ringfort
+	strip --strip-debug $(DESTDIR)/boot/ringfort
+	install -D -m 0755 -t $(DESTDIR)/usr/sbin $(BUILD)/dom0/rf
+	install -D -m 0755 -t $(DESTDIR)/usr/lib/ringfort $(BUILD)/dom0/rf-stored $(BUILD)/dom0/rf-consoled $(BUILD)/dom0/rfd $(BUILD)/dom0/rf-backd
+	strip --strip-unneeded $(DESTDIR)/usr/sbin/rf $(DESTDIR)/usr/lib/ringfort/*
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system dom0-tools/units/*.service
+	install -D -m 0755 -t $(DESTDIR)/etc/grub.d dom0-tools/units/09_ringfort
+
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)/hypervisor $(BUILD)/ringfort $(BUILD)/tests $(BUILD)/dom0 $(BUILD)/host

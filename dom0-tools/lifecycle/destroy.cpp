@@ -3,6 +3,7 @@
 
 #include <thread>
 
+#include "lifecycle/backend_process.hpp"
 #include "lifecycle/devices.hpp"
 #include "lifecycle/domain_list.hpp"
 
@@ -10,6 +11,7 @@ namespace rf::lifecycle {
 namespace {
 
 constexpr auto device_patience = std::chrono::seconds(10);
+constexpr auto process_patience = std::chrono::seconds(3);
 constexpr auto memory_patience = std::chrono::seconds(10);
 constexpr auto poll_pause = std::chrono::milliseconds(5);
 
@@ -36,6 +38,7 @@ Result<void> wait_until_gone(Session& session, DomainId id)
 Result<void> remove_traces(Session& session, const StateDirectory& state, DomainId id)
 {
     const auto stuck = remove_devices(session, id, Clock::now() + device_patience);
+    BackendProcess(state, id).stop(Clock::now() + process_patience);
     const std::string home = domain_path(id);
     const auto vm = BUILD_TRY(session.store.read_if_exists(home + "/vm"));
     // Not introduced, or already forgotten: both are what we want.

@@ -74,6 +74,36 @@ std::optional<DomainRecord> from_json(const json::value& value, xen::DomainId id
     return record;
 }
 
+/// Replaces the file as a whole.
+builder::Result<void> write_record(const std::string& path, const DomainRecord& record)
+{
+    std::error_code error;
+    std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
+    const std::string temporary = path + ".new";
+    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    const std::string text = pretty_json(to_json(record));
+    const bool written = descriptor >= 0 && ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    const int problem = errno;
+    if (descriptor >= 0)
+        ::close(descriptor);
+    if (!written)
+        return fail(builder::kind_of(problem), "cannot write " + temporary + ": " + std::strerror(problem));
+    if (::rename(temporary.c_str(), path.c_str()) != 0)
+        return fail(builder::kind_of(errno), "cannot write " + path + ": " + std::strerror(errno));
+    return {};
+}
+
+std::optional<DomainRecord> read_record(const std::string& path, xen::DomainId id)
+{
+    std::ifstream file(path, std::ios::binary);
+    std::ostringstream text;
+    text << file.rdbuf();
+    if (!file)
+        return std::nullopt;
+    const auto value = parse_json(text.str());
+    return value ? from_json(*value, id) : std::nullopt;
+}
+
 }  // namespace
 
 FileLock::FileLock(FileLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
@@ -95,34 +125,40 @@ std::string StateDirectory::record_path(xen::DomainId id) const
     return root_ + "/domains/" + std::to_string(id.value) + std::string(record_suffix);
 }
 
+std::string StateDirectory::restart_path(const config::Uuid& uuid) const
+{
+    return root_ + "/restarts/" + config::to_text(uuid) + std::string(record_suffix);
+}
+
 builder::Result<void> StateDirectory::save(const DomainRecord& record) const
 {
+    return write_record(record_path(record.id), record);
+}
+
+builder::Result<void> StateDirectory::save_restart(const DomainRecord& record) const
+{
+    return write_record(restart_path(record.uuid), record);
+}
+
+void StateDirectory::remove_restart(const config::Uuid& uuid) const
+{
+    ::unlink(restart_path(uuid).c_str());
+}
+
+std::vector<DomainRecord> StateDirectory::restarts() const
+{
+    std::vector<DomainRecord> records;
     std::error_code error;
-    std::filesystem::create_directories(root_ + "/domains", error);
-    const std::string path = record_path(record.id);
-    const std::string temporary = path + ".new";
-    const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
-    const std::string text = pretty_json(to_json(record));
-    const bool written = descriptor >= 0 && ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
-    const int problem = errno;
-    if (descriptor >= 0)
-        ::close(descriptor);
-    if (!written)
-        return fail(builder::kind_of(problem), "cannot write " + temporary + ": " + std::strerror(problem));
-    if (::rename(temporary.c_str(), path.c_str()) != 0)
-        return fail(builder::kind_of(errno), "cannot write " + path + ": " + std::strerror(errno));
-    return {};
+    for (const auto& file : std::filesystem::directory_iterator(root_ + "/restarts", error))
+        if (file.path().extension() == record_suffix)
+            if (auto record = read_record(file.path(), {}))
+                records.push_back(std::move(*record));
+    return records;
 }
 
 std::optional<DomainRecord> StateDirectory::load(xen::DomainId id) const
 {
-    std::ifstream file(record_path(id), std::ios::binary);
-    std::ostringstream text;
-    text << file.rdbuf();
-    if (!file)
-        return std::nullopt;
-    const auto value = parse_json(text.str());
-    return value ? from_json(*value, id) : std::nullopt;
+    return read_record(record_path(id), id);
 }
 
 void StateDirectory::remove(xen::DomainId id) const

@@ -60,6 +60,12 @@ public:
     /// Numbers with a record, rising.
     [[nodiscard]] std::vector<xen::DomainId> list() const;
 
+    /// A domain that is to be created anew: kept from before its old form is destroyed until the new one is there, so that
+    /// the death of whoever does it loses nothing. Known by its uuid.
+    [[nodiscard]] builder::Result<void> save_restart(const DomainRecord& record) const;
+    void remove_restart(const config::Uuid& uuid) const;
+    [[nodiscard]] std::vector<DomainRecord> restarts() const;
+
     enum class Waiting { no, yes };
     /// The lock of one domain. conflict when somebody else holds it and we do not wait.
     [[nodiscard]] builder::Result<FileLock> lock(xen::DomainId id, Waiting waiting) const;
@@ -72,6 +78,7 @@ public:
 
 private:
     [[nodiscard]] std::string record_path(xen::DomainId id) const;
+    [[nodiscard]] std::string restart_path(const config::Uuid& uuid) const;
 
     std::string root_;
 };

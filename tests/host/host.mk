@@ -26,7 +26,7 @@ $(HOST_OUT)/%.o: %.cpp
 
 $(BUILD)/tests/host_hypervisor: $(HOST_OBJECTS)
 	@mkdir -p $(@D); echo "LINK  $@"
-	@$(CXX) -fsanitize=address,undefined -o $@ $^ -lgtest -lgtest_main -pthread
+	@$(CXX) -fsanitize=address,undefined -o $@ $^ -lgtest -lgtest_main -pthread -llzma -lzstd -llz4 -lz
 
 .PHONY: host-tests
 host-tests: $(BUILD)/tests/host_hypervisor

@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: MIT
+#include "manager.hpp"
+
+#include <sys/wait.h>
+
+#include <boost/asio/post.hpp>
+
+#include "rpc/log.hpp"
+
+namespace rf::manager {
+namespace {
+
+using boost::system::error_code;
+using lifecycle::Task;
+using rpc::Severity;
+using rpc::log;
+
+/// How long something may go unnoticed that no event tells of, such as the death of a builder.
+constexpr auto look_interval = std::chrono::seconds(2);
+constexpr std::size_t worker_threads = 4;
+
+}  // namespace
+
+Manager::Manager(boost::asio::io_context& io, lifecycle::Supervisor supervisor)
+    : io_(io), supervisor_(std::move(supervisor)), timer_(io), children_(io, SIGCHLD), workers_(worker_threads)
+{
+}
+
+Manager::~Manager()
+{
+    workers_.join();
+    if (store_wait_)
+        store_wait_->release();  // the descriptor belongs to session_
+}
+
+void Manager::start()
+{
+    await_children();
+    connect();
+    await_timer();
+}
+
+void Manager::connect()
+{
+    auto session = lifecycle::Session::open();
+    if (!session)
+        return lose_session(session.error().what);
+    for (const char* name : {"@introduceDomain", "@releaseDomain"})
+        if (auto watched = session->store.watch(name, "domains"); !watched)
+            return lose_session(watched.error().text());
+    session_.emplace(std::move(*session));
+    store_wait_.emplace(io_, session_->store.descriptor());
+    complaint_.clear();
+    look();
+    await_store();
+}
+
+void Manager::lose_session(const std::string& why)
+{
+    if (why != complaint_)
+        log(Severity::warning, why + "; trying again");
+    complaint_ = why;
+    if (store_wait_)
+        store_wait_->release();
+    store_wait_.reset();
+    session_.reset();
+}
+
+void Manager::await_store()
+{
+    if (!store_wait_)
+        return;
+    store_wait_->async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const error_code& error) {
+        if (error || !session_)
+            return;
+        look();
+        await_store();
+    });
+}
+
+void Manager::await_timer()
+{
+    timer_.expires_after(look_interval);
+    timer_.async_wait([this](const error_code& error) {
+        if (error)
+            return;
+        if (session_)
+            look();
+        else
+            connect();
+        await_timer();
+    });
+}
+
+void Manager::await_children()
+{
+    children_.async_wait([this](const error_code& error, int) {
+        if (error)
+            return;
+        int status = 0;
+        while (const pid_t process = ::waitpid(-1, &status, WNOHANG)) {
+            if (process < 0)
+                break;
+            if (WIFSIGNALED(status))
+                log(Severity::error, "backend process " + std::to_string(process) + " was killed by signal " + std::to_string(WTERMSIG(status)));
+            else if (WEXITSTATUS(status) != 0)
+                log(Severity::error, "backend process " + std::to_string(process) + " failed with code " + std::to_string(WEXITSTATUS(status)));
+        }
+        await_children();
+    });
+}
+
+void Manager::look()
+{
+    // What the events say in detail does not matter: a look sees everything.
+    for (;;) {
+        const auto event = session_->store.next_event();
+        if (!event)
+            return lose_session(event.error().text());
+        if (!*event)
+            break;
+    }
+    const auto tasks = supervisor_.look(*session_);
+    if (!tasks)
+        return lose_session(tasks.error().what);
+    for (const Task& task : *tasks)
+        begin(task);
+}
+
+void Manager::begin(const Task& task)
+{
+    const std::pair key(task.domain, task.uuid);
+    if (!busy_.insert(key).second)
+        return;
+    boost::asio::post(workers_, [this, task, key] {
+        auto session = lifecycle::Session::open();
+        const auto done = session ? supervisor_.carry_out(*session, task) : lifecycle::Result<void>(std::unexpected(session.error()));
+        if (!done)
+            log(Severity::error, done.error().what);
+        boost::asio::post(io_, [this, key] { busy_.erase(key); });
+    });
+}
+
+}  // namespace rf::manager

@@ -1,0 +1,100 @@
+// SPDX-License-Identifier: MIT
+#include "lifecycle/backend_process.hpp"
+
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+#include <fcntl.h>
+#include <fstream>
+#include <spawn.h>
+#include <sys/syscall.h>
+#include <thread>
+#include <unistd.h>
+
+extern char** environ;
+
+namespace rf::lifecycle {
+namespace {
+
+using builder::Kind;
+using builder::fail;
+
+constexpr auto poll_pause = std::chrono::milliseconds(10);
+constexpr auto kill_patience = std::chrono::seconds(2);
+constexpr int inherited_descriptor = 3;
+
+}  // namespace
+
+builder::Result<pid_t> BackendProcess::start(const std::string& program) const
+{
+    auto lock = state_.lock_file(lock_name(), StateDirectory::Waiting::no);
+    if (!lock && lock.error().kind == Kind::conflict)
+        return 0;
+    if (!lock)
+        return std::unexpected(lock.error());
+    const std::string number = std::to_string(domain_.value);
+    std::string words[] = {program, "--domain", number};
+    char* arguments[] = {words[0].data(), words[1].data(), words[2].data(), nullptr};
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    // The copy is without close-on-exec: it keeps the lock in the new process.
+    posix_spawn_file_actions_adddup2(&actions, lock->descriptor(), inherited_descriptor);
+    posix_spawnattr_t attributes;
+    posix_spawnattr_init(&attributes);
+    sigset_t none;
+    sigemptyset(&none);
+    posix_spawnattr_setsigmask(&attributes, &none);
+    posix_spawnattr_setpgroup(&attributes, 0);
+    posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+    pid_t process = 0;
+    const int problem = ::posix_spawnp(&process, program.c_str(), &actions, &attributes, arguments, environ);
+    posix_spawnattr_destroy(&attributes);
+    posix_spawn_file_actions_destroy(&actions);
+    if (problem != 0)
+        return fail(Kind::unreachable, "cannot start " + program + " for domain " + number + ": " + std::strerror(problem));
+    const std::string text = std::to_string(process) + "\n";
+    if (::ftruncate(lock->descriptor(), 0) != 0 || ::pwrite(lock->descriptor(), text.data(), text.size(), 0) < 0)
+        return fail(builder::kind_of(errno), std::string("cannot note the backend's process id: ") + std::strerror(errno));
+    return process;
+}
+
+bool BackendProcess::is_running() const
+{
+    const auto lock = state_.lock_file(lock_name(), StateDirectory::Waiting::no);
+    return !lock && lock.error().kind == Kind::conflict;
+}
+
+pid_t BackendProcess::recorded_process() const
+{
+    std::ifstream file(state_.root() + "/locks/" + lock_name());
+    pid_t process = 0;
+    file >> process;
+    return process > 1 ? process : 0;
+}
+
+void BackendProcess::stop(std::chrono::steady_clock::time_point deadline) const
+{
+    const std::string path = state_.root() + "/locks/" + lock_name();
+    if (::access(path.c_str(), F_OK) != 0)
+        return;
+    const auto ends_until = [this](std::chrono::steady_clock::time_point limit) {
+        while (is_running()) {
+            if (std::chrono::steady_clock::now() >= limit)
+                return false;
+            std::this_thread::sleep_for(poll_pause);
+        }
+        return true;
+    };
+    if (!ends_until(deadline)) {
+        // Fix the process first, then see that the lock is still held: it is the right one, not a later user of the number.
+        const int handle = static_cast<int>(::syscall(SYS_pidfd_open, recorded_process(), 0));
+        if (handle >= 0 && is_running())
+            (void)::syscall(SYS_pidfd_send_signal, handle, SIGKILL, nullptr, 0);
+        if (handle >= 0)
+            ::close(handle);
+        (void)ends_until(std::chrono::steady_clock::now() + kill_patience);
+    }
+    ::unlink(path.c_str());
+}
+
+}  // namespace rf::lifecycle

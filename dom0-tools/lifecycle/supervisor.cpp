@@ -1,0 +1,197 @@
+// SPDX-License-Identifier: MIT
+#include "lifecycle/supervisor.hpp"
+
+#include <algorithm>
+#include <ctime>
+#include <map>
+
+#include "config/domain_reader.hpp"
+#include "lifecycle/backend_process.hpp"
+#include "lifecycle/create.hpp"
+#include "lifecycle/destroy.hpp"
+#include "lifecycle/end_policy.hpp"
+#include "rpc/log.hpp"
+
+namespace rf::lifecycle {
+namespace {
+
+using rpc::Severity;
+using rpc::log;
+
+constexpr unsigned most_renames = 1000;
+
+std::string label(const DomainRecord& record)
+{
+    return "domain " + std::to_string(record.id.value) + " '" + record.name + "'";
+}
+
+Result<config::DomainSpec> spec_of(const DomainRecord& record)
+{
+    auto definition = config::read_domain(record.definition, {record.definition_file, config::Unknown::warn, record.uuid});
+    if (!definition)
+        return fail(Kind::invalid, "the definition kept for " + label(record) + " cannot be read: " + definition.error().text());
+    return std::move(definition->spec);
+}
+
+}  // namespace
+
+std::optional<Task> Supervisor::judge(const Sight& sight)
+{
+    const xen::DomainId id = sight.record.id;
+    if (sight.locked)
+        return std::nullopt;  // whoever holds the lock sees to it
+    if (!sight.exists)
+        return Task{Task::Kind::remove_traces, id, {}};
+    if (!sight.same_uuid)
+        return Task{Task::Kind::forget, id, {}};
+    if (sight.dying || sight.record.stage == Stage::building || sight.record.stage == Stage::ending)
+        return Task{Task::Kind::finish_destroy, id, {}};
+    if (sight.shut_down)
+        return sight.record.stage == Stage::running ? std::optional(Task{Task::Kind::handle_end, id, {}}) : std::nullopt;
+    if (sight.wants_backend && !sight.has_backend)
+        return Task{Task::Kind::start_backend, id, {}};
+    return std::nullopt;
+}
+
+Result<std::vector<Task>> Supervisor::look(Session& session) const
+{
+    std::map<xen::DomainId, ::xen::xen_domctl_getdomaininfo> domains;
+    for (const auto& info : BUILD_TRY(session.system().domains()))
+        domains.emplace(DomainId(info.domain), info);
+    std::vector<Task> tasks;
+    for (const xen::DomainId id : state_.list()) {
+        auto record = state_.load(id);
+        if (!record)
+            continue;
+        Sight sight;
+        const auto found = domains.find(id);
+        sight.exists = found != domains.end();
+        if (sight.exists) {
+            const DomainView view{id, {}, found->second};
+            sight.same_uuid = view.uuid() == record->uuid;
+            sight.dying = view.is_dying();
+            sight.shut_down = view.is_shut_down() && view.shutdown_reason() != ::xen::SHUTDOWN_suspend;
+        }
+        const auto lock = state_.lock(id, StateDirectory::Waiting::no);
+        sight.locked = !lock && lock.error().kind == Kind::conflict;
+        const auto spec = spec_of(*record);
+        sight.wants_backend = spec && spec->needs_backend_process();
+        sight.has_backend = sight.wants_backend && BackendProcess(state_, id).is_running();
+        sight.record = std::move(*record);
+        // A builder waits for its backend with the lock held; that process is wanted all the same.
+        if (sight.locked && sight.exists && sight.same_uuid && !sight.dying && sight.record.stage == Stage::building && sight.wants_backend &&
+            !sight.has_backend)
+            tasks.push_back({Task::Kind::start_backend, id, {}});
+        else if (const auto task = judge(sight))
+            tasks.push_back(*task);
+    }
+    for (const DomainRecord& record : state_.restarts()) {
+        const auto same = [&](const auto& entry) { return std::ranges::equal(entry.second.handle, record.uuid); };
+        if (std::ranges::none_of(domains, same))
+            tasks.push_back({Task::Kind::restart, {}, record.uuid});
+    }
+    return tasks;
+}
+
+Result<void> Supervisor::carry_out(Session& session, const Task& task) const
+{
+    if (task.kind == Task::Kind::start_backend) {
+        const pid_t process = BUILD_TRY(BackendProcess(state_, task.domain).start(backend_program_));
+        if (process)
+            log(Severity::info, "domain " + std::to_string(task.domain.value) + ": backend process " + std::to_string(process));
+        return {};
+    }
+    if (task.kind == Task::Kind::restart) {
+        for (const DomainRecord& record : state_.restarts())
+            if (record.uuid == task.uuid)
+                return restart(session, record);
+        return {};
+    }
+    if (task.kind == Task::Kind::handle_end)
+        return handle_end(session, task.domain);
+
+    auto lock = state_.lock(task.domain, StateDirectory::Waiting::no);
+    if (!lock)
+        return {};  // somebody else has taken it up
+    switch (task.kind) {
+    case Task::Kind::finish_destroy: return destroy_domain(session, state_, task.domain);
+    case Task::Kind::remove_traces: return remove_traces(session, state_, task.domain);
+    case Task::Kind::forget: state_.remove(task.domain); return {};
+    default: return {};
+    }
+}
+
+Result<void> Supervisor::handle_end(Session& session, xen::DomainId id) const
+{
+    auto lock = state_.lock(id, StateDirectory::Waiting::no);
+    if (!lock)
+        return {};
+    auto record = state_.load(id);
+    const auto view = view_of(session, id);
+    if (!record || record->stage != Stage::running || !view || !view->is_shut_down() || view->uuid() != record->uuid)
+        return {};
+    const auto spec = BUILD_TRY(spec_of(*record));
+    const EndDecision decision = decide_end(spec, view->shutdown_reason(), std::time(nullptr) - record->created, record->quick_ends);
+    log(Severity::notice, label(*record) + " has ended: " + std::string(shutdown_reason_text(view->shutdown_reason())));
+    if (decision.restarts_exceeded)
+        log(Severity::error, label(*record) + " ended " + std::to_string(decision.quick_ends) + " times in a row within " +
+                                 std::to_string(quick_end_seconds) + " seconds of its start: not restarted again");
+    record->quick_ends = decision.quick_ends;
+    switch (decision.next) {
+    case Next::leave: return {};
+    case Next::keep: record->stage = Stage::kept; return state_.save(*record);
+    case Next::destroy: return destroy_domain(session, state_, id);
+    case Next::restart: {
+        BUILD_CHECK(state_.save_restart(*record));
+        BUILD_CHECK(destroy_domain(session, state_, id));
+        { const FileLock released = std::move(*lock); }  // the number may be used again at once
+        return restart(session, *record);
+    }
+    case Next::rename_restart: {
+        BUILD_CHECK(state_.save_restart(*record));
+        BUILD_CHECK(set_aside(session, *record));
+        return restart(session, *record);
+    }
+    }
+    return {};
+}
+
+/// Creates the domain anew. The restart is forgotten when it has been tried, whatever came of it: what failed once for a
+/// reason that a user must see to would fail for ever.
+Result<void> Supervisor::restart(Session& session, const DomainRecord& record) const
+{
+    const auto spec = spec_of(record);
+    Result<Created> created = spec ? create_domain(session, state_, {*spec, record.definition_file, Start::running, record.quick_ends})
+                                   : Result<Created>(std::unexpected(spec.error()));
+    state_.remove_restart(record.uuid);
+    if (!created)
+        return fail(created.error().kind, "'" + record.name + "' could not be started again: " + created.error().what);
+    log(Severity::notice, "'" + record.name + "' runs again as domain " + std::to_string(created->id.value));
+    return {};
+}
+
+/// Gives an ended domain another name and identifier, so that its successor can have its own.
+Result<void> Supervisor::set_aside(Session& session, DomainRecord record) const
+{
+    const FileLock names = BUILD_TRY(state_.lock_names());
+    const auto domains = BUILD_TRY(list_domains(session));
+    const std::string base = record.name.substr(0, 58);
+    for (unsigned number = 1; number < most_renames; ++number) {
+        record.name = base + "-" + std::to_string(number);
+        if (std::ranges::none_of(domains, [&](const DomainView& view) { return view.name == record.name; }))
+            break;
+    }
+    const std::string old_vm = "/vm/" + config::to_text(record.uuid);
+    record.uuid = config::random_uuid();
+    const std::string new_vm = "/vm/" + config::to_text(record.uuid);
+    record.stage = Stage::kept;
+    const std::string home = domain_path(record.id);
+    BUILD_CHECK(session.control().set_handle(record.id, record.uuid));
+    BUILD_CHECK(session.store.write(new_vm + "/name", record.name));
+    BUILD_CHECK(session.store.write(home + "/vm", new_vm));
+    BUILD_CHECK(session.store.write(home + "/name", record.name));
+    BUILD_CHECK(session.store.remove(old_vm));
+    return state_.save(record);
+}
+
+}  // namespace rf::lifecycle

@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// rfd's judgement and its deeds. `look` compares the domains there are with the records and says what is to be done;
+/// `carry_out` does one such thing and may take seconds, so rfd runs it on a worker thread with a session of its own.
+/// Both may be repeated at will: what is already done is not found to be needed.
+
+#include <string>
+#include <vector>
+
+#include "lifecycle/domain_list.hpp"
+#include "lifecycle/state_directory.hpp"
+
+namespace rf::lifecycle {
+
+struct Task {
+    enum class Kind {
+        handle_end,     ///< the domain has shut down: do what its definition says
+        finish_destroy, ///< it is being destroyed, or its builder died: remove it
+        remove_traces,  ///< it is gone: remove what it left
+        forget,         ///< the record is of a domain whose number another one has now
+        start_backend,  ///< its devices want a backend process
+        restart,        ///< it was to be created anew, and whoever did that died
+    };
+    Kind kind{};
+    xen::DomainId domain;      ///< not for restart
+    config::Uuid uuid{};       ///< for restart
+    friend bool operator==(const Task&, const Task&) = default;
+    friend auto operator<=>(const Task&, const Task&) = default;
+};
+
+class Supervisor {
+public:
+    Supervisor(StateDirectory state, std::string backend_program)
+        : state_(std::move(state)), backend_program_(std::move(backend_program))
+    {
+    }
+
+    [[nodiscard]] Result<std::vector<Task>> look(Session& session) const;
+    [[nodiscard]] Result<void> carry_out(Session& session, const Task& task) const;
+
+    /// The part of `look` that is a pure comparison. `is_locked` tells whether somebody works on the domain, `has_backend`
+    /// whether its process runs.
+    struct Sight {
+        DomainRecord record;
+        bool exists = false;
+        bool same_uuid = false;
+        bool dying = false;
+        bool shut_down = false;
+        bool locked = false;
+        bool wants_backend = false;
+        bool has_backend = false;
+    };
+    [[nodiscard]] static std::optional<Task> judge(const Sight& sight);
+
+private:
+    [[nodiscard]] Result<void> handle_end(Session& session, xen::DomainId id) const;
+    [[nodiscard]] Result<void> restart(Session& session, const DomainRecord& record) const;
+    [[nodiscard]] Result<void> set_aside(Session& session, DomainRecord record) const;
+
+    StateDirectory state_;
+    std::string backend_program_;
+};
+
+}  // namespace rf::lifecycle

@@ -1,0 +1,335 @@
+// SPDX-License-Identifier: MIT
+#include "bin/rf-backd/service.hpp"
+
+#include <algorithm>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include "rpc/log.hpp"
+
+namespace rf::backd {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto longest_wait = 60s;          ///< with nothing to do; also how long to wait for a first device
+constexpr auto evaluation_pause = 20ms;     ///< before a device in transition is looked at again
+constexpr auto hand_over_limit = 10s;
+constexpr const char* introduced_event = "@introduceDomain";
+constexpr const char* released_event = "@releaseDomain";
+
+}  // namespace
+
+Service::Service(std::uint16_t domain, Resources resources, Reactor& reactor)
+    : domain_(domain), resources_(std::move(resources)), reactor_(reactor), began_(Clock::now())
+{
+}
+
+void Service::log(const std::string& text) const
+{
+    rpc::log(rpc::Severity::notice, "rf-backd " + std::to_string(domain_) + ": " + text);
+}
+
+Exit Service::run()
+{
+    auto fine = begin();
+    while (fine) {
+        if (asked_to_stop_)
+            return hand_over();
+        if (entries_.empty() && (had_devices_ || gone_ || Clock::now() - began_ > longest_wait)) {
+            log(had_devices_ ? "all devices are closed" : "there are no devices");
+            return exit_over;
+        }
+        fine = round();
+    }
+    log(fine.error().text());
+    return exit_store_lost;
+}
+
+Result<void> Service::begin()
+{
+    for (const Kind kind : kinds)
+        if (auto watched = resources_.store->watch(xenbus::backend_directory(type_of(kind), domain_), "backend"); !watched)
+            return watched;
+    for (const char* event : {introduced_event, released_event})
+        if (auto watched = resources_.store->watch(event, "domain"); !watched)
+            return watched;
+    return {};
+}
+
+Result<void> Service::round()
+{
+    arm_all();
+    const auto readable = reactor_.wait(time_to_wait());
+    if (!readable)
+        return std::unexpected(readable.error());
+    const auto ready = [&](int descriptor) { return std::ranges::find(*readable, descriptor) != readable->end(); };
+    if (ready(resources_.events.descriptor()))
+        ports_fired();
+    turn_all();
+    unmask_due();
+    if (ready(resources_.signals)) {
+        signalfd_siginfo information;
+        asked_to_stop_ = ::read(resources_.signals, &information, sizeof information) > 0;
+    }
+    const bool disturbed = ready(resources_.store->descriptor()) || look_for_devices_ || check_domain_ || pending_;
+    if (!disturbed)
+        return {};
+    return store_events();
+}
+
+std::chrono::microseconds Service::time_to_wait() const
+{
+    if (more_ || look_for_devices_ || check_domain_)
+        return 0us;
+    auto until = Clock::now() + longest_wait;
+    if (pending_)
+        until = std::min<Clock::time_point>(until, Clock::now() + evaluation_pause);
+    if (next_time_)
+        until = std::min(until, *next_time_);
+    for (const auto& [number, port] : ports_)
+        if (port.unmask_at)
+            until = std::min(until, *port.unmask_at);
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(until - Clock::now());
+    return std::max<std::chrono::microseconds>(left, 1us);
+}
+
+void Service::arm_all()
+{
+    reactor_.arm(resources_.events.descriptor());
+    reactor_.arm(resources_.store->descriptor());
+    reactor_.arm(resources_.signals);
+    for (auto& [directory, entry] : entries_)
+        for (const int descriptor : entry.server->wake_descriptors()) {
+            reactor_.arm(descriptor);
+            entry.armed.insert(descriptor);
+        }
+}
+
+void Service::ports_fired()
+{
+    const auto fired = resources_.events.pending();
+    if (!fired)
+        return;  // an interrupted read; the port stays pending and the descriptor readable
+    for (const xen::LocalPort number : *fired) {
+        const auto port = ports_.find(number);
+        if (port == ports_.end())
+            continue;  // closed meanwhile
+        const bool worked = port->second.entry->server->port_fired(number);
+        const auto delay = port->second.gate.after(worked ? xenbus::EventGate::Found::work : xenbus::EventGate::Found::nothing);
+        port->second.unmask_at = Clock::now() + delay;
+    }
+}
+
+void Service::unmask_due()
+{
+    const auto now = Clock::now();
+    for (auto& [number, port] : ports_)
+        if (port.unmask_at && *port.unmask_at <= now) {
+            port.unmask_at.reset();
+            (void)resources_.events.unmask(number);  // can only fail for a port that is not ours
+        }
+}
+
+void Service::turn_all()
+{
+    more_ = false;
+    next_time_.reset();
+    for (auto& [directory, entry] : entries_) {
+        const auto work = entry.server->turn();
+        more_ = more_ || work.more;
+        if (work.at)
+            next_time_ = next_time_ ? std::min(*next_time_, *work.at) : *work.at;
+    }
+}
+
+Result<void> Service::store_events()
+{
+    for (;;) {
+        for (;;) {
+            const auto event = resources_.store->next_event();
+            if (!event)
+                return std::unexpected(event.error());
+            if (!*event)
+                break;
+            store_event(**event);
+        }
+        if (std::exchange(check_domain_, false))
+            if (auto checked = check_domain(); !checked)
+                return checked;
+        if (std::exchange(look_for_devices_, false))
+            if (auto found = find_devices(); !found)
+                return found;
+        if (auto evaluated = evaluate_marked(); !evaluated)
+            return evaluated;
+        // Answers may have brought events along, which no longer make the descriptor readable.
+        const auto event = resources_.store->next_event();
+        if (!event)
+            return std::unexpected(event.error());
+        if (!*event)
+            return {};
+        store_event(**event);
+    }
+}
+
+void Service::store_event(const rpc::WatchEvent& event)
+{
+    if (event.token == "domain") {
+        check_domain_ = true;
+    } else if (event.token == "backend") {
+        const std::size_t slash = event.path.rfind('/');
+        const std::string leaf = event.path.substr(slash + 1);
+        const auto device = entries_.find(event.path.substr(0, slash));
+        if (device == entries_.end())
+            look_for_devices_ = true;
+        else if (leaf == "state" || leaf == "online")
+            device->second.marked = true;
+        if (const auto itself = entries_.find(event.path); itself != entries_.end())
+            itself->second.marked = true;
+    } else if (const auto device = entries_.find(event.token); device != entries_.end()) {
+        device->second.marked = true;
+    }
+}
+
+Result<void> Service::check_domain()
+{
+    const auto alive = resources_.store->is_introduced(domain_);
+    if (!alive)
+        return std::unexpected(alive.error());
+    if (*alive)
+        introduced_ = true;
+    if (!*alive && introduced_ && !gone_) {
+        gone_ = true;
+        for (auto& [directory, entry] : entries_)
+            entry.marked = true;
+    }
+    return {};
+}
+
+Result<void> Service::find_devices()
+{
+    for (const Kind kind : kinds) {
+        const auto names = resources_.store->list(xenbus::backend_directory(type_of(kind), domain_));
+        if (!names)
+            return std::unexpected(names.error());
+        for (const std::string& name : *names)
+            if (!entries_.contains(xenbus::backend_directory(type_of(kind), domain_) + "/" + name))
+                if (auto added = add_device(kind, name); !added)
+                    return added;
+    }
+    return {};
+}
+
+Result<void> Service::add_device(Kind kind, const std::string& name)
+{
+    const auto number = xenbus::parse_number(name, 0xffffffff);
+    if (!number)
+        return {};
+    auto paths = xenbus::read_paths(*resources_.store, type_of(kind), domain_, name);
+    if (!paths && paths.error().code == EINVAL) {
+        // The toolstack may be half-way through writing the device; the next event brings us back here.
+        log(paths.error().message);
+        return {};
+    }
+    if (!paths)
+        return std::unexpected(paths.error());
+    Entry entry;
+    entry.token = paths->backend;
+    if (auto watched = resources_.store->watch(paths->frontend + "/state", entry.token); !watched)
+        return watched;
+    entry.device = make_device(kind, *number, std::move(*paths), entry.server);
+    had_devices_ = true;
+    entries_.emplace(entry.token, std::move(entry));
+    return {};
+}
+
+std::unique_ptr<xenbus::Device> Service::make_device(Kind kind, std::uint32_t number, xenbus::DevicePaths paths,
+                                                     xenbus::Server*& server)
+{
+    const auto logger = [this, name = std::string(type_of(kind)) + " " + std::to_string(number)](const std::string& text) {
+        log(name + ": " + text);
+    };
+    const xen::DomainId domain(domain_);
+    std::unique_ptr<xenbus::Backend> backend;
+    if (kind == Kind::disk) {
+        auto disk = std::make_unique<block::Device>(
+            block::Doors{resources_.grants, resources_.events, resources_.buffers, reactor_}, domain,
+            [this, number] { return resources_.opener.open_disk(number); });
+        server = disk.get();
+        backend = std::move(disk);
+    } else {
+        auto card = std::make_unique<net::Device>(
+            net::Doors{resources_.grants, resources_.events, resources_.arena.bytes(), [] { return Clock::now(); }, logger},
+            domain, [this, number] { return resources_.opener.open_card(number); });
+        server = card.get();
+        backend = std::move(card);
+    }
+    return std::make_unique<xenbus::Device>(std::move(paths), std::move(backend), logger);
+}
+
+Result<void> Service::evaluate_marked()
+{
+    pending_ = false;
+    for (auto next = entries_.begin(); next != entries_.end();) {
+        const auto current = next++;
+        if (!current->second.marked)
+            continue;
+        current->second.marked = false;
+        const auto domain = gone_ ? xenbus::Domain::gone : xenbus::Domain::alive;
+        const auto outcome = current->second.device->evaluate(*resources_.store, domain);
+        if (!outcome)
+            return std::unexpected(outcome.error());
+        collect_ports(current->second);
+        more_ = true;  // a new connection may have requests already
+        if (*outcome == xenbus::Device::Outcome::pending) {
+            current->second.marked = true;
+            pending_ = true;
+        } else if (*outcome == xenbus::Device::Outcome::over) {
+            if (auto removed = remove(current); !removed)
+                return removed;
+        }
+    }
+    return {};
+}
+
+Result<void> Service::remove(std::map<std::string, Entry>::iterator entry)
+{
+    for (const int descriptor : entry->second.armed)
+        reactor_.forget(descriptor);
+    const auto unwatched = resources_.store->unwatch(entry->second.device->paths().frontend + "/state", entry->second.token);
+    std::erase_if(ports_, [&](const auto& port) { return port.second.entry == &entry->second; });
+    entries_.erase(entry);
+    if (!unwatched && unwatched.error().code != ENOENT)
+        return unwatched;
+    return {};
+}
+
+void Service::collect_ports(Entry& entry)
+{
+    const auto current = entry.server->ports();
+    std::erase_if(ports_, [&](const auto& port) {
+        return port.second.entry == &entry && std::ranges::find(current, port.first) == current.end();
+    });
+    for (const xen::LocalPort port : current)
+        ports_.try_emplace(port, Port{&entry, {}, std::nullopt});
+}
+
+Exit Service::hand_over()
+{
+    for (auto& [directory, entry] : entries_)
+        entry.server->quiesce();
+    const auto limit = Clock::now() + hand_over_limit;
+    const auto busy = [this] {
+        return std::ranges::any_of(entries_, [](const auto& entry) { return !entry.second.server->at_rest(); });
+    };
+    while (busy() && Clock::now() < limit) {
+        if (!reactor_.wait(10ms))
+            break;
+        turn_all();
+    }
+    turn_all();
+    log("stopped; a successor can take over");
+    return exit_handed_over;
+}
+
+}  // namespace rf::backd
