@@ -87,6 +87,13 @@ install: hypervisor tools $(BUILD)/dom0/rf-backd
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system dom0-tools/units/*.service
 	install -D -m 0755 -t $(DESTDIR)/etc/grub.d dom0-tools/units/09_ringfort
 
+# ---- a guest running in QEMU, from nothing ---------------------------------------------------------------------------
+
+.PHONY: run
+run: deps
+	@$(MAKE) --no-print-directory hypervisor tools $(BUILD)/dom0/rf-backd images $(BUILD)/tests/boot
+	@tests/demo/run $(BUILD)
+
 .PHONY: clean
 clean:
 	rm -rf $(BUILD)/hypervisor $(BUILD)/ringfort $(BUILD)/tests $(BUILD)/dom0 $(BUILD)/host

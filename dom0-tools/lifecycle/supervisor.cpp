@@ -11,6 +11,7 @@
 #include "lifecycle/destroy.hpp"
 #include "lifecycle/end_policy.hpp"
 #include "rpc/log.hpp"
+#include "xen/sched.h"
 
 namespace rf::lifecycle {
 namespace {

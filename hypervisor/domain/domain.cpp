@@ -138,7 +138,8 @@ void Domain::shutdown(unsigned reason)
         end_of_control_domain(*this, reason);
     if (is_shut_down.exchange(true, acq_rel))
         return;
-    shutdown_code.store(reason, release);
+    if (shutdown_code.load(relaxed) == no_shutdown_code) // SCHEDOP_shutdown_code may have noted a better one
+        shutdown_code.store(reason, release);
     for_each_vcpu([](Vcpu& vcpu) { sched::scheduler.pause(vcpu); });
     event::registry.raise_global(xen::VIRQ_DOM_EXC);
 }
@@ -147,7 +148,7 @@ void Domain::resume()
 {
     if (!is_shut_down.exchange(false, acq_rel))
         return;
-    shutdown_code.store(0, release);
+    shutdown_code.store(no_shutdown_code, release);
     for_each_vcpu([](Vcpu& vcpu) { sched::scheduler.unpause(vcpu); });
 }
 

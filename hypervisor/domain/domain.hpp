@@ -27,6 +27,9 @@ namespace rf::domain {
 class Vcpu;
 
 enum class Role : std::uint8_t { guest, control };
+/// Domain::shutdown_code while there is none.
+inline constexpr std::uint32_t no_shutdown_code = ~0u;
+
 enum class LifeState : std::uint8_t { alive, dying, dead };
 
 /// What createdomain or the boot code decides.
@@ -102,7 +105,7 @@ public:
     Atomic<std::int32_t> controller_pauses{0};
     Atomic<LifeState> life{LifeState::alive};
     Atomic<bool> is_shut_down{false};
-    Atomic<std::uint32_t> shutdown_code{0};
+    Atomic<std::uint32_t> shutdown_code{no_shutdown_code}; ///< SHUTDOWN_*, or none noted yet
     Atomic<std::uint32_t> references{1};
     std::int64_t time_offset_seconds = 0;
     /// CPUs that have an address space of this domain loaded: only their TLBs may hold its entries.

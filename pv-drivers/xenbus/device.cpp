@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "xenbus/device.hpp"
 
+#include <utility>
+
 namespace rf::xenbus {
 namespace {
 
@@ -97,18 +99,27 @@ Result<Device::Outcome> Device::take(Store& store, Step step)
     return Outcome::settled;
 }
 
+Result<Device::Outcome> Device::prepare(Store& store)
+{
+    if (prepared_)
+        return Outcome::settled;
+    const auto ready = backend_->prepare();
+    prepared_ = ready.has_value();
+    if (ready)
+        return Outcome::settled;
+    if (ready.error().code != EAGAIN)
+        return give_up(store, ready.error());
+    if (!std::exchange(told_to_wait_, true))
+        logger_(ready.error().text() + "; waiting");
+    return Outcome::pending;
+}
+
 Result<Device::Outcome> Device::announce(Store& store)
 {
     if (backend_->disconnect() == Backend::Rest::not_yet)
         return Outcome::pending;
-    if (!prepared_) {
-        if (const auto ready = backend_->prepare(); !ready) {
-            if (ready.error().code == EAGAIN)
-                return Outcome::pending;
-            return give_up(store, ready.error());
-        }
-        prepared_ = true;
-    }
+    if (const auto outcome = prepare(store); !prepared_)
+        return outcome;
     refused_ = false;
     std::vector<Node> nodes = backend_->features();
     nodes.push_back({"hotplug-status", "connected"});
@@ -121,18 +132,12 @@ Result<Device::Outcome> Device::announce(Store& store)
 
 Result<Device::Outcome> Device::connect(Store& store, Start start)
 {
-    if (!prepared_) {
-        if (const auto ready = backend_->prepare(); !ready) {
-            if (ready.error().code == EAGAIN)
-                return Outcome::pending;
-            return give_up(store, ready.error());
-        }
-        prepared_ = true;
-    }
+    if (const auto outcome = prepare(store); !prepared_)
+        return outcome;
     const auto connected = backend_->connect(store, paths_.frontend, start);
     if (!connected) {
         refused_ = true;
-        logger_(paths_.backend + ": " + connected.error().text());
+        logger_(connected.error().text());
         return write_state(store, State::closing);
     }
     return start == Start::fresh ? write_state(store, State::connected) : Outcome::settled;
@@ -157,7 +162,7 @@ Result<Device::Outcome> Device::write_state(Store& store, State state)
 Result<Device::Outcome> Device::give_up(Store& store, const xen::Error& error)
 {
     failed_ = true;
-    logger_(paths_.backend + ": " + error.text());
+    logger_(error.text());
     const Node nodes[] = {{"hotplug-status", "error"}, {"hotplug-error", error.text()}};
     const auto updated = store.update(paths_.backend, nodes);
     if (!updated)

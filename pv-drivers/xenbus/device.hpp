@@ -49,6 +49,8 @@ public:
 private:
     [[nodiscard]] Result<View> look(Store& store, Domain domain) const;
     [[nodiscard]] Result<Outcome> take(Store& store, Step step);
+    /// Opens the backend once; `prepared_` says whether it is open afterwards.
+    [[nodiscard]] Result<Outcome> prepare(Store& store);
     [[nodiscard]] Result<Outcome> announce(Store& store);
     [[nodiscard]] Result<Outcome> connect(Store& store, Start start);
     [[nodiscard]] Result<Outcome> close(Store& store, State state);
@@ -59,6 +61,7 @@ private:
     std::unique_ptr<Backend> backend_;
     Logger logger_;
     bool prepared_ = false;
+    bool told_to_wait_ = false;
     bool failed_ = false;  ///< cannot be opened; waits to be removed
     bool refused_ = false;  ///< the frontend's rings were no good; waits for it to start over
 };

@@ -141,6 +141,53 @@ struct Coder {
     }
 };
 
+/// The distances (minus one) of the last four matches, latest first.
+struct Repeats {
+    std::uint32_t first, second, third, fourth;
+
+    [[gnu::always_inline]] void push(std::uint32_t distance)
+    {
+        fourth = third;
+        third = second;
+        second = first;
+        first = distance;
+    }
+    /// Moves the one that the coder names among the second to fourth to the front.
+    [[gnu::always_inline]] void promote(Coder& coder, unsigned state)
+    {
+        std::uint32_t chosen = second;
+        if (coder.bit(coder.model.is_third_repeat[state])) {
+            chosen = third;
+            if (coder.bit(coder.model.is_fourth_repeat[state])) {
+                chosen = fourth;
+                fourth = third;
+            }
+            third = second;
+        }
+        second = first;
+        first = chosen;
+    }
+};
+
+/// Which decision tree serves a literal: chosen by its place and by the byte before it.
+struct LiteralTrees {
+    Probability* first;
+    std::uint64_t place_mask;
+    unsigned place_shift;
+    unsigned previous_shift;
+
+    LiteralTrees(LzmaModel& model, LzmaProperties properties)
+        : first(model.literal.data()), place_mask((1u << properties.literal_position) - 1),
+          place_shift(properties.literal_context), previous_shift(8 - properties.literal_context)
+    {
+    }
+    [[gnu::always_inline, nodiscard]] Probability* at(std::uint64_t offset, std::uint32_t previous) const
+    {
+        constexpr std::size_t nodes = 0x300; // a plain tree and two for matched literals
+        return first + ((offset & place_mask) << place_shift | previous >> previous_shift) * nodes;
+    }
+};
+
 } // namespace
 
 Parsed<LzmaProperties> LzmaProperties::from_byte(std::uint8_t byte)
@@ -190,83 +237,57 @@ Parsed<LzmaDecoder::Run> LzmaDecoder::run(std::uint8_t const* in, std::uint8_t c
 {
     LzmaModel& model = *model_;
     Coder coder{range_, code_, in, model};
+    Repeats repeats{repeats_[0], repeats_[1], repeats_[2], repeats_[3]};
+    LiteralTrees const literals(model, properties_);
     std::uint8_t* const dictionary = dictionary_;
     std::uint32_t const position_mask = (1u << properties_.position) - 1;
-    std::uint32_t const literal_position_mask = (1u << properties_.literal_position) - 1;
-    unsigned const literal_context = properties_.literal_context;
     unsigned state = state_;
-    auto [repeat0, repeat1, repeat2, repeat3] = repeats_;
     bool end_marker = false;
 
     while (out < out_end && coder.in <= in_stop) {
         auto const offset = static_cast<std::uint64_t>(out - dictionary);
         unsigned const position = offset & position_mask;
-
         if (!coder.bit(model.is_match[state][position])) {
-            std::uint32_t const previous = offset ? out[-1] : 0;
-            std::uint64_t const context = (offset & literal_position_mask) << literal_context |
-                                          previous >> (8 - literal_context);
-            Probability* const nodes = model.literal.data() + context * 0x300;
-            if (state < first_match_state) {
-                *out++ = static_cast<std::uint8_t>(coder.tree<8>(nodes));
-            } else {
-                *out = coder.matched_literal(nodes, out[-1 - static_cast<std::ptrdiff_t>(repeat0)]);
-                ++out;
-            }
+            Probability* const nodes = literals.at(offset, offset ? out[-1] : 0);
+            *out = state < first_match_state
+                       ? static_cast<std::uint8_t>(coder.tree<8>(nodes))
+                       : coder.matched_literal(nodes, out[-1 - static_cast<std::ptrdiff_t>(repeats.first)]);
+            ++out;
             state = after_literal(state);
             continue;
         }
 
-        std::uint32_t length;
+        std::uint32_t length = 1;
         if (!coder.bit(model.is_repeat[state])) {
-            repeat3 = repeat2;
-            repeat2 = repeat1;
-            repeat1 = repeat0;
             length = coder.length(model.match_length, position);
-            repeat0 = coder.distance(length);
+            repeats.push(coder.distance(length));
             state = after_match(state);
-            if (repeat0 == end_marker_distance) {
+            if (repeats.first == end_marker_distance) {
                 end_marker = true;
                 break;
             }
-        } else {
-            if (!coder.bit(model.is_older_repeat[state])) {
-                if (!coder.bit(model.is_long_repeat[state][position])) {
-                    if (repeat0 >= offset) [[unlikely]]
-                        return refuse("LZMA: a match reaches back before the beginning");
-                    *out = out[-1 - static_cast<std::ptrdiff_t>(repeat0)];
-                    ++out;
-                    state = after_short_repeat(state);
-                    continue;
-                }
-            } else {
-                std::uint32_t chosen = repeat1;
-                if (coder.bit(model.is_third_repeat[state])) {
-                    chosen = repeat2;
-                    if (coder.bit(model.is_fourth_repeat[state])) {
-                        chosen = repeat3;
-                        repeat3 = repeat2;
-                    }
-                    repeat2 = repeat1;
-                }
-                repeat1 = repeat0;
-                repeat0 = chosen;
-            }
+        } else if (coder.bit(model.is_older_repeat[state])) {
+            repeats.promote(coder, state);
             length = coder.length(model.repeat_length, position);
             state = after_repeat(state);
+        } else if (coder.bit(model.is_long_repeat[state][position])) {
+            length = coder.length(model.repeat_length, position);
+            state = after_repeat(state);
+        } else {
+            state = after_short_repeat(state);
         }
-        if (repeat0 >= offset) [[unlikely]]
+        if (repeats.first >= offset) [[unlikely]]
             return refuse("LZMA: a match reaches back before the beginning");
         if (length > static_cast<std::uint64_t>(out_end - out)) [[unlikely]]
             return refuse("LZMA: more data than announced");
-        copy_match(out, repeat0 + 1ull, length, out_end);
+        copy_match(out, repeats.first + 1ull, length, out_end);
         out += length;
     }
 
     range_ = coder.range;
     code_ = coder.code;
     state_ = state;
-    repeats_ = {repeat0, repeat1, repeat2, repeat3};
+    repeats_ = {repeats.first, repeats.second, repeats.third, repeats.fourth};
     return Run{coder.in, out, end_marker};
 }
 

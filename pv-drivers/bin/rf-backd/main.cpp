@@ -82,6 +82,8 @@ int serve(std::uint16_t domain, int opener)
     }
     auto ready = reactor.open();
     if (ready)
+        ready = reactor.restrict();
+    if (ready)
         ready = confine(domain, resources->events.descriptor());
     if (!ready) {
         rf::rpc::log(rf::rpc::Severity::error, "rf-backd: " + ready.error().text());

@@ -46,9 +46,11 @@ Result<void> Reactor::restrict()
 {
     io_uring_restriction allowed[] = {allow(IORING_OP_READV),     allow(IORING_OP_WRITEV),   allow(IORING_OP_FSYNC),
                                       allow(IORING_OP_FALLOCATE), allow(IORING_OP_POLL_ADD), allow(IORING_OP_POLL_REMOVE)};
-    int result = io_uring_register_restrictions(&ring_, allowed, std::size(allowed));
+    // By the bare call: Debian 12's shared liburing declares the two wrappers but does not export them.
+    const auto descriptor = static_cast<unsigned>(ring_.ring_fd);
+    int result = io_uring_register(descriptor, IORING_REGISTER_RESTRICTIONS, allowed, std::size(allowed));
     if (result == 0)
-        result = io_uring_enable_rings(&ring_);
+        result = io_uring_register(descriptor, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
     if (result < 0)
         return xen::failure(result, "cannot restrict the io_uring");
     return {};

@@ -13,8 +13,8 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr auto longest_wait = 60s;          ///< with nothing to do; also how long to wait for a first device
-constexpr auto evaluation_pause = 20ms;     ///< before a device in transition is looked at again
-constexpr auto hand_over_limit = 10s;
+constexpr auto evaluation_pause = 50ms;     ///< before a device in transition is looked at again
+constexpr auto rest_limit = 10s;  ///< for I/O under way when the process is to end
 constexpr const char* introduced_event = "@introduceDomain";
 constexpr const char* released_event = "@releaseDomain";
 
@@ -34,8 +34,11 @@ Exit Service::run()
 {
     auto fine = begin();
     while (fine) {
-        if (asked_to_stop_)
-            return hand_over();
+        if (asked_to_stop_) {
+            come_to_rest();
+            log("stopped; a successor can take over");
+            return exit_handed_over;
+        }
         if (entries_.empty() && (had_devices_ || gone_ || Clock::now() - began_ > longest_wait)) {
             log(had_devices_ ? "all devices are closed" : "there are no devices");
             return exit_over;
@@ -43,6 +46,7 @@ Exit Service::run()
         fine = round();
     }
     log(fine.error().text());
+    come_to_rest();
     return exit_store_lost;
 }
 
@@ -72,7 +76,8 @@ Result<void> Service::round()
         signalfd_siginfo information;
         asked_to_stop_ = ::read(resources_.signals, &information, sizeof information) > 0;
     }
-    const bool disturbed = ready(resources_.store->descriptor()) || look_for_devices_ || check_domain_ || pending_;
+    const bool disturbed = ready(resources_.store->descriptor()) || look_for_devices_ || check_domain_ ||
+                           (evaluate_at_ && *evaluate_at_ <= Clock::now());
     if (!disturbed)
         return {};
     return store_events();
@@ -82,9 +87,9 @@ std::chrono::microseconds Service::time_to_wait() const
 {
     if (more_ || look_for_devices_ || check_domain_)
         return 0us;
-    auto until = Clock::now() + longest_wait;
-    if (pending_)
-        until = std::min<Clock::time_point>(until, Clock::now() + evaluation_pause);
+    Clock::time_point until = Clock::now() + longest_wait;
+    if (evaluate_at_)
+        until = std::min(until, *evaluate_at_);
     if (next_time_)
         until = std::min(until, *next_time_);
     for (const auto& [number, port] : ports_)
@@ -184,8 +189,9 @@ void Service::store_event(const rpc::WatchEvent& event)
             look_for_devices_ = true;
         else if (leaf == "state" || leaf == "online")
             device->second.marked = true;
-        if (const auto itself = entries_.find(event.path); itself != entries_.end())
-            itself->second.marked = true;
+        for (auto& [directory, entry] : entries_)
+            if (directory.starts_with(event.path))
+                entry.marked = true;  // it, or all around it, was removed
     } else if (const auto device = entries_.find(event.token); device != entries_.end()) {
         device->second.marked = true;
     }
@@ -269,7 +275,7 @@ std::unique_ptr<xenbus::Device> Service::make_device(Kind kind, std::uint32_t nu
 
 Result<void> Service::evaluate_marked()
 {
-    pending_ = false;
+    evaluate_at_.reset();
     for (auto next = entries_.begin(); next != entries_.end();) {
         const auto current = next++;
         if (!current->second.marked)
@@ -283,7 +289,7 @@ Result<void> Service::evaluate_marked()
         more_ = true;  // a new connection may have requests already
         if (*outcome == xenbus::Device::Outcome::pending) {
             current->second.marked = true;
-            pending_ = true;
+            evaluate_at_ = Clock::now() + evaluation_pause;
         } else if (*outcome == xenbus::Device::Outcome::over) {
             if (auto removed = remove(current); !removed)
                 return removed;
@@ -314,11 +320,11 @@ void Service::collect_ports(Entry& entry)
         ports_.try_emplace(port, Port{&entry, {}, std::nullopt});
 }
 
-Exit Service::hand_over()
+void Service::come_to_rest()
 {
     for (auto& [directory, entry] : entries_)
         entry.server->quiesce();
-    const auto limit = Clock::now() + hand_over_limit;
+    const auto limit = Clock::now() + rest_limit;
     const auto busy = [this] {
         return std::ranges::any_of(entries_, [](const auto& entry) { return !entry.second.server->at_rest(); });
     };
@@ -327,9 +333,7 @@ Exit Service::hand_over()
             break;
         turn_all();
     }
-    turn_all();
-    log("stopped; a successor can take over");
-    return exit_handed_over;
+    turn_all();  // shows the last answers
 }
 
 }  // namespace rf::backd

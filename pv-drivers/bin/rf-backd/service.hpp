@@ -75,7 +75,7 @@ private:
     [[nodiscard]] Result<void> remove(std::map<std::string, Entry>::iterator entry);
     void collect_ports(Entry& entry);
     void log(const std::string& text) const;
-    [[nodiscard]] Exit hand_over();
+    void come_to_rest();
 
     std::uint16_t domain_;
     Resources resources_;
@@ -85,7 +85,7 @@ private:
     std::optional<Clock::time_point> next_time_;  ///< some device wants its turn then
     Clock::time_point began_;
     bool more_ = false;         ///< some device has more to do at once
-    bool pending_ = false;      ///< some device is to be evaluated again soon
+    std::optional<Clock::time_point> evaluate_at_;  ///< some device is in transition
     bool look_for_devices_ = true;
     bool check_domain_ = true;
     bool introduced_ = false;   ///< the domain has been seen alive

@@ -95,8 +95,10 @@ xen::Result<int> Supervisor::run_once(Body body)
             continue;
         if ((sources[1].revents & POLLIN) != 0) {
             signalfd_siginfo information;
-            if (::read(signal_file.number(), &information, sizeof information) > 0)
+            if (::read(signal_file.number(), &information, sizeof information) > 0) {
+                asked_to_stop_ = true;
                 ::kill(child, SIGTERM);
+            }
         }
         if (sources[0].revents != 0)
             open = serve_opener(mine.number(), domain_);
@@ -117,7 +119,7 @@ int Supervisor::run(Body body)
             rpc::log(rpc::Severity::error, "rf-backd: " + status.error().text());
             return 1;
         }
-        if (WIFEXITED(*status) && WEXITSTATUS(*status) == exit_store_lost) {
+        if (WIFEXITED(*status) && WEXITSTATUS(*status) == exit_store_lost && !asked_to_stop_) {
             ::usleep(restart_pause);
             continue;
         }

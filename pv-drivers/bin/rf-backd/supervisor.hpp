@@ -32,6 +32,7 @@ private:
 
     std::uint16_t domain_;
     xen::Descriptor pid_file_;
+    bool asked_to_stop_ = false;
 };
 
 }  // namespace rf::backd

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: MIT
+// From the first instruction to the guest's own program.
+#include "runtime.hpp"
+
+extern "C" void (*const runtime_constructors_begin[])();
+extern "C" void (*const runtime_constructors_end[])();
+
+namespace rf::runtime {
+
+namespace {
+
+alignas(page_size) std::byte shared_info_page[page_size];
+const xen::start_info* boot_information = nullptr;
+
+}  // namespace
+
+const xen::start_info& start_info()
+{
+    return *boot_information;
+}
+
+/// Called by entry.S on the runtime's own stack, with events masked and no trap table.
+extern "C" [[noreturn]] void runtime_start(const xen::start_info* info, std::uint64_t boot_stack_end)
+{
+    boot_information = info;
+    memory.initialise(*info, boot_stack_end);
+    console.initialise(*info);
+    require(memory.map_shared(shared_info_page, MachineFrame{info->shared_info / page_size}), "map the shared page");
+    auto* shared = reinterpret_cast<xen::shared_info*>(shared_info_page);
+    require(initialise_exceptions(shared), "set the trap table");
+    timer.use(shared);
+    require(events.initialise(shared), "register the event callback");
+    require(timer.initialise(), "bind the timer");
+    for (auto* constructor = runtime_constructors_begin; constructor != runtime_constructors_end; ++constructor)
+        (*constructor)();
+    guest_main();
+    shutdown(xen::SHUTDOWN_poweroff);
+}
+
+}  // namespace rf::runtime
