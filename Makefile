@@ -29,7 +29,7 @@ HV_FLAGS := -std=c++23 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -fPIE -fv
 HV_LINK := -Wl,--no-relax -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=sha1 -Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack
 
 .PHONY: all hypervisor
-all: hypervisor
+all: hypervisor tools guests $(BUILD)/dom0/rf-backd
 hypervisor: $(BUILD)/ringfort
 
 $(BUILD)/ringfort: $(HV_OBJECTS) hypervisor/ringfort.ld
@@ -49,7 +49,7 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 # ---- other components ----------------------------------------------------------------------------------------------
 
 -include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/host/host.mk dom0-tools/tools.mk \
-	pv-drivers/drivers.mk
+	pv-drivers/drivers.mk pv-drivers/examples.mk
 
 # ---- Debian packages that building and testing need ------------------------------------------------------------------
 
@@ -67,12 +67,12 @@ deps:
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
 TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers
-STORIES := dom0_boot oracle_guest
+STORIES := dom0_boot oracle_guest example_guest
 .PHONY: test unit-tests stories
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))
 unit-tests: $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS))
-stories: hypervisor images $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
+stories: hypervisor images guests $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
 
 # ---- Dom0's side into a Debian root file system ----------------------------------------------------------------------
 

@@ -29,7 +29,7 @@ Result<BuiltDomain> DomainBuilder::build(const BuildRequest& request)
     shared_info_frame_ = BUILD_TRY(control_.info(domain_)).shared_info_frame;
 
     BUILD_CHECK(load_segments(request));
-    BUILD_CHECK(memory_.write(request.plan.places.initrd.first, request.initrd));
+    BUILD_CHECK(memory_.write(request.plan.places.initrd.first, request.initrd, request.initrd.size()));
     BUILD_CHECK(clear_rings(built));
     BUILD_CHECK(write_start_info(request, built));
     BUILD_CHECK(write_tables(request.plan));
@@ -82,7 +82,9 @@ Result<void> DomainBuilder::load_segments(const BuildRequest& request)
             }
             std::memcpy(page->data() + offset, segment.contents.data(), in_page);
         }
-        done = memory_.write(first + (offset ? 1 : 0), segment.contents.subspan(in_page));
+        const std::uint64_t skipped = offset ? page_size - offset : 0;
+        if (segment.memory_bytes > skipped)
+            done = memory_.write(first + (offset ? 1 : 0), segment.contents.subspan(in_page), segment.memory_bytes - skipped);
     });
     return done;
 }
@@ -116,7 +118,7 @@ Result<void> DomainBuilder::write_start_info(const BuildRequest& request, const 
     facts.initrd_bytes = request.initrd.size();
     facts.command_line = request.command_line;
     const ::xen::start_info info = make_start_info(request.plan, facts);
-    return memory_.write(request.plan.places.start_info.first, std::as_bytes(std::span(&info, 1)));
+    return memory_.write(request.plan.places.start_info.first, std::as_bytes(std::span(&info, 1)), page_size);
 }
 
 Result<void> DomainBuilder::clear_rings(const BuiltDomain& built)

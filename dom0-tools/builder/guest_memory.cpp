@@ -9,10 +9,11 @@ namespace {
 
 constexpr unsigned large_order = 9;              ///< 2 MiB
 constexpr std::size_t pieces_per_call = 1u << 16;
+constexpr std::size_t clears_per_call = 1024;
 
 bool is_zero(std::span<const std::byte> page)
 {
-    return page[0] == std::byte{0} && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0;
+    return page.empty() || (page[0] == std::byte{0} && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0);
 }
 
 }  // namespace
@@ -58,26 +59,50 @@ Result<xen::ForeignMap> GuestMemory::map(dom0::PfnRange range) const
     return BUILD_TRY(xen::ForeignMap::map(privcmd_, domain_, frames, xen::Access::read_write));
 }
 
-Result<void> GuestMemory::write(Pfn first, std::span<const std::byte> contents) const
+/// Has the hypervisor zero machine frames of the domain.
+Result<void> GuestMemory::clear(std::span<const std::uint64_t> frames) const
 {
-    const auto page_of = [&](std::size_t index) {
-        return contents.subspan(index * page_size, std::min<std::size_t>(page_size, contents.size() - index * page_size));
-    };
-    const std::size_t count = (contents.size() + page_size - 1) / page_size;
-    std::vector<xen::Mfn> frames;
-    std::vector<std::size_t> pages;
-    for (std::size_t i = 0; i < count; ++i) {
-        if (is_zero(page_of(i)))
-            continue;
-        frames.push_back(frame(first + i));
-        pages.push_back(i);
+    xen::MemoryControl memory(privcmd_);
+    std::vector<::xen::mmuext_op> operations;
+    while (!frames.empty()) {
+        const std::size_t count = std::min(frames.size(), clears_per_call);
+        operations.assign(count, {});
+        for (std::size_t i = 0; i < count; ++i) {
+            operations[i].cmd = ::xen::MMUEXT_CLEAR_PAGE;
+            operations[i].arg1.mfn = frames[i];
+        }
+        BUILD_CHECK(memory.page_table_operations(domain_, operations));
+        frames = frames.subspan(count);
     }
-    if (frames.empty())
+    return {};
+}
+
+Result<void> GuestMemory::write(Pfn first, std::span<const std::byte> contents, std::uint64_t bytes) const
+{
+    const auto page_of = [&](std::uint64_t index) {
+        const std::size_t start = std::min<std::size_t>(index * page_size, contents.size());
+        return contents.subspan(start, std::min<std::size_t>(page_size, contents.size() - start));
+    };
+    const std::uint64_t count = (std::max<std::uint64_t>(bytes, contents.size()) + page_size - 1) / page_size;
+    std::vector<xen::Mfn> written;
+    std::vector<std::uint64_t> pages;
+    std::vector<std::uint64_t> zero;
+    for (std::uint64_t i = 0; i < count; ++i) {
+        if (is_zero(page_of(i))) {
+            zero.push_back(frame(first + i).value);
+        } else {
+            written.push_back(frame(first + i));
+            pages.push_back(i);
+        }
+    }
+    BUILD_CHECK(clear(zero));
+    if (written.empty())
         return {};
-    const xen::ForeignMap mapped = BUILD_TRY(xen::ForeignMap::map(privcmd_, domain_, frames, xen::Access::read_write));
+    const xen::ForeignMap mapped = BUILD_TRY(xen::ForeignMap::map(privcmd_, domain_, written, xen::Access::read_write));
     for (std::size_t i = 0; i < pages.size(); ++i) {
         const auto page = page_of(pages[i]);
         std::memcpy(mapped.page(i).data(), page.data(), page.size());
+        std::memset(mapped.page(i).data() + page.size(), 0, page_size - page.size());
     }
     return {};
 }

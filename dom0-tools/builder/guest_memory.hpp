@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /// The memory of a guest under construction: which machine frame stands behind each guest frame.
-/// The hypervisor hands out pages that hold zeros (it must, or one guest would read another's data), so zeros are not written.
+/// Fresh pages may hold anything (Xen with bootscrub=0 hands out what boot left there), so zeros that count are written: the
+/// hypervisor clears such pages itself, which costs less than mapping them.
 
 #include <vector>
 
@@ -24,10 +25,11 @@ public:
 
     /// Maps a run of guest frames writable.
     [[nodiscard]] Result<xen::ForeignMap> map(dom0::PfnRange range) const;
-    /// Copies `contents` to the run of frames that begins with `first`, leaving out pages that are all zero.
-    [[nodiscard]] Result<void> write(Pfn first, std::span<const std::byte> contents) const;
+    /// Fills the run of frames that begins with `first` with `contents`, then zeros up to `bytes` and to the page's end.
+    [[nodiscard]] Result<void> write(Pfn first, std::span<const std::byte> contents, std::uint64_t bytes) const;
 
 private:
+    [[nodiscard]] Result<void> clear(std::span<const std::uint64_t> frames) const;
     [[nodiscard]] Result<std::uint64_t> populate_pieces(std::uint64_t done, std::uint64_t pages, unsigned order);
 
     xen::Privcmd& privcmd_;

@@ -59,14 +59,14 @@ void Console::write(std::string_view text)
         put(byte);
     }
     publish(ring_->out_prod, produced_);
-    notify();
+    events.send(port_);
 }
 
 void Console::put(char byte)
 {
     if (used() >= xen::XENCONS_OUT_SIZE) {
         publish(ring_->out_prod, produced_);
-        notify();
+        events.send(port_);
         // once the daemon proved dead, only look, so that a guest without one still gets on with its work
         if (dropped_ != 0 || !wait_until_below(xen::XENCONS_OUT_SIZE)) {
             ++dropped_;
@@ -89,7 +89,7 @@ std::optional<char> Console::read()
     const std::uint32_t consumed = ring_->in_cons;
     const char byte = ring_->in[consumed & (xen::XENCONS_IN_SIZE - 1)];
     publish(ring_->in_cons, consumed + 1);
-    notify();
+    events.send(port_);
     return byte;
 }
 
@@ -97,12 +97,6 @@ void Console::flush()
 {
     if (kind_ == Kind::ring && dropped_ == 0)
         static_cast<void>(wait_until_below(1));
-}
-
-void Console::notify() const
-{
-    xen::evtchn_send send{port_};
-    hypercall(xen::HYPERVISOR_event_channel_op, xen::EVTCHNOP_send, &send);
 }
 
 bool Console::wait_until_below(std::uint32_t bound)

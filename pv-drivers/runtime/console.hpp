@@ -36,7 +36,6 @@ public:
 
 private:
     void put(char byte);
-    void notify() const;
     /// Sleeps until fewer than `bound` bytes wait for the daemon; false after five seconds.
     [[nodiscard]] bool wait_until_below(std::uint32_t bound);
     [[nodiscard]] std::uint32_t used() const;

@@ -159,6 +159,9 @@ runtime_exceptions:
 
         .section .bss.stack, "aw", @nobits
         .align  4096
+        .globl  runtime_stack_guard
+runtime_stack_guard:
+        .skip   4096
         .skip   16384
 runtime_stack_end:
 

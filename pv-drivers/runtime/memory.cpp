@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <new>
 
 #include "hypercall.hpp"
 #include "xen/mmu.h"
@@ -111,7 +112,16 @@ std::byte* Memory::window_address(MachineFrame frame) const
 
 Result<void> Memory::map_shared(void* page, MachineFrame frame)
 {
-    const std::uint64_t entry = static_cast<std::uint64_t>(frame) * page_size | shared_page_bits;
+    return set_entry(page, static_cast<std::uint64_t>(frame) * page_size | shared_page_bits);
+}
+
+Result<void> Memory::make_inaccessible(void* page)
+{
+    return set_entry(page, 0);
+}
+
+Result<void> Memory::set_entry(void* page, std::uint64_t entry)
+{
     const auto done = checked(hypercall(xen::HYPERVISOR_update_va_mapping, page, entry, xen::UVMF_INVLPG));
     if (!done)
         return std::unexpected(done.error());

@@ -45,6 +45,8 @@ public:
     /// Puts a machine frame the hypervisor shares with us in place of the page mapped at `page` (page aligned, our own and
     /// unused). Errors: those of HYPERVISOR_update_va_mapping.
     [[nodiscard]] Result<void> map_shared(void* page, MachineFrame frame);
+    /// Makes a page of the image inaccessible for good. Errors as `map_shared`.
+    [[nodiscard]] Result<void> make_inaccessible(void* page);
 
 private:
     struct ReturnedPage {
@@ -52,6 +54,7 @@ private:
     };
 
     [[nodiscard]] bool mapped_writable(std::uint64_t address) const;
+    [[nodiscard]] static Result<void> set_entry(void* page, std::uint64_t entry);
 
     std::uint64_t total_pages_ = 0;
     const std::uint64_t* machine_frames_ = nullptr;

@@ -4,6 +4,7 @@
 
 extern "C" void (*const runtime_constructors_begin[])();
 extern "C" void (*const runtime_constructors_end[])();
+extern "C" std::byte runtime_stack_guard[];
 
 namespace rf::runtime {
 
@@ -26,6 +27,7 @@ extern "C" [[noreturn]] void runtime_start(const xen::start_info* info, std::uin
     memory.initialise(*info, boot_stack_end);
     console.initialise(*info);
     require(memory.map_shared(shared_info_page, MachineFrame{info->shared_info / page_size}), "map the shared page");
+    require(memory.make_inaccessible(runtime_stack_guard), "guard the stack");
     auto* shared = reinterpret_cast<xen::shared_info*>(shared_info_page);
     require(initialise_exceptions(shared), "set the trap table");
     timer.use(shared);

@@ -33,7 +33,7 @@ Result<std::filesystem::path> guest_overlay() {
     for (const auto* name : {"hello", "block-check"}) {
         std::error_code failed;
         std::filesystem::copy_file(build_directory() / "guests" / name, overlay / "guests" / name, failed);
-        if (failed) return std::unexpected(Error{std::string{"build/guests/"} + name + ": " + failed.message() + " (make guests)"});
+        if (failed) return std::unexpected(Failure{std::string{"build/guests/"} + name + ": " + failed.message() + " (make guests)"});
     }
     std::ofstream{overlay / "guests/hello.cfg"} << configuration("hello", "");
     std::ofstream{overlay / "guests/block-check.cfg"} << configuration(

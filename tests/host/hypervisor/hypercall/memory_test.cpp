@@ -286,7 +286,7 @@ TEST_F(Memory, MapsAreStoredAndCutToTheCallersRoom)
     caller = guest;
     EXPECT_EQ(memory(xen::XENMEM_memory_map, &ask), 0);
     EXPECT_EQ(ask.nr_entries, 2u);
-    EXPECT_EQ(read[1].size, 0x10000000u);
+    EXPECT_EQ(std::uint64_t{read[1].size}, 0x10000000u);
     ask.nr_entries = 1;
     EXPECT_EQ(memory(xen::XENMEM_memory_map, &ask), 0);
     EXPECT_EQ(ask.nr_entries, 1u);
