@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: MIT
+/// Story: a tenant's definition is an attack: entities that grow or read files, endless nesting, endless elements, broken
+/// bytes. Each ends in one located refusal; none reads a file, none takes more memory than the text itself justifies.
+#include "config/xml_reader.hpp"
+
+#include <gtest/gtest.h>
+#include <random>
+
+namespace rf::config {
+namespace {
+
+std::string refusal(const std::string& text)
+{
+    const auto root = read_xml(text, "f.xml");
+    return root ? "accepted" : root.error().text();
+}
+
+TEST(XmlReader, KeepsElementsAttributesAndPlaces)
+{
+    const auto root = read_xml("<a x='1' y='&lt;2&gt;'>\n  hello\n  <b/>\n    <c z='&#65;'\n       w=''>text<![CDATA[<&]]></c>\n</a>", "f.xml");
+    ASSERT_TRUE(root) << root.error().text();
+    EXPECT_EQ(root->name, "a");
+    EXPECT_EQ(root->attribute("y"), "<2>");
+    EXPECT_EQ(root->attribute("nothing"), std::nullopt);
+    EXPECT_EQ(root->trimmed_text(), "hello");
+    ASSERT_EQ(root->children.size(), 2u);
+    EXPECT_EQ(root->children[0].line, 3u);
+    EXPECT_EQ(root->children[0].column, 3u);
+    const Element& c = root->children[1];
+    EXPECT_EQ(c.line, 4u);
+    EXPECT_EQ(c.column, 5u);
+    EXPECT_EQ(c.attribute("z"), "A");
+    EXPECT_EQ(c.attribute("w"), "");
+    EXPECT_EQ(c.text, "text<&");
+}
+
+TEST(XmlReader, DocumentTypesAreRefused)
+{
+    const std::string laughs = "<!DOCTYPE x [<!ENTITY a 'haha'><!ENTITY b '&a;&a;&a;&a;'>]>\n<x>&b;</x>";
+    EXPECT_TRUE(refusal(laughs).starts_with("f.xml:1:1: document type declarations")) << refusal(laughs);
+    EXPECT_TRUE(refusal("<!DOCTYPE x SYSTEM 'file:///etc/passwd'><x/>").find("document type") != std::string::npos);
+    EXPECT_NE(refusal("<x>&undefined;</x>"), "accepted");
+}
+
+TEST(XmlReader, LimitsHold)
+{
+    std::string deep;
+    for (unsigned i = 0; i < most_depth + 1; ++i)
+        deep += "<d>";
+    EXPECT_NE(refusal(deep).find("nested deeper"), std::string::npos);
+    std::string many = "<m>";
+    for (unsigned i = 0; i < most_elements; ++i)
+        many += "<e/>";
+    EXPECT_NE(refusal(many + "</m>").find("more than"), std::string::npos);
+    EXPECT_NE(refusal("<x>" + std::string(most_definition_bytes, ' ') + "</x>").find("larger than"), std::string::npos);
+}
+
+TEST(XmlReader, BrokenBytesAreRefusedWithoutHarm)
+{
+    EXPECT_NE(refusal("<x>\xff\xfe</x>"), "accepted");
+    EXPECT_NE(refusal(std::string("<x>\0</x>", 8)), "accepted");
+    EXPECT_NE(refusal("<x a='1' a='2'/>"), "accepted");
+    EXPECT_NE(refusal("<x/><y/>"), "accepted");
+    // Mutations of a good text: whatever comes out, it comes out as a value.
+    const std::string good = "<domain type='xen'><name>a</name><os><kernel>/k</kernel></os><!-- c --><devices><disk/></devices></domain>";
+    std::mt19937 random(20240917);
+    unsigned refused = 0;
+    for (int round = 0; round < 3000; ++round) {
+        std::string text = good;
+        for (unsigned change = 0; change < 1 + random() % 3; ++change)
+            text[random() % text.size()] = static_cast<char>(random());
+        const auto root = read_xml(text, "f.xml");
+        if (!root) {
+            ++refused;
+            EXPECT_FALSE(root.error().what.empty());
+        }
+    }
+    EXPECT_GT(refused, 1000u);
+}
+
+TEST(XmlReader, OtherEncodingsDoNotConfusePlaces)
+{
+    const auto latin = read_xml("<?xml version='1.0' encoding='ISO-8859-1'?>\n<x>\xe9<y/></x>", "f.xml");
+    ASSERT_TRUE(latin) << latin.error().text();
+    EXPECT_EQ(latin->text, "\u00e9");
+    EXPECT_EQ(latin->children.at(0).line, 2u);
+}
+
+}  // namespace
+}  // namespace rf::config
