@@ -67,12 +67,12 @@ deps:
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
 TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers
-STORIES := dom0_boot oracle_guest example_guest
+STORIES := dom0_boot oracle_guest example_guest toolstack
 .PHONY: test unit-tests stories
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))
 unit-tests: $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS))
-stories: hypervisor images guests $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
+stories: hypervisor images guests tools $(BUILD)/dom0/rf-backd $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
 
 # ---- Dom0's side into a Debian root file system ----------------------------------------------------------------------
 

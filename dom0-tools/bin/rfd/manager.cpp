@@ -19,6 +19,16 @@ using rpc::log;
 constexpr auto look_interval = std::chrono::seconds(2);
 constexpr std::size_t worker_threads = 4;
 
+/// Dom0's own entry in the store: its name, for everybody who lists domains. An entry that is there stays.
+xen::Result<void> describe_control_domain(rpc::StoreClient& store)
+{
+    if (store.read("/local/domain/0/name"))
+        return {};
+    if (auto written = store.write("/local/domain/0/domid", "0"); !written)
+        return written;
+    return store.write("/local/domain/0/name", "Domain-0");
+}
+
 }  // namespace
 
 Manager::Manager(boost::asio::io_context& io, lifecycle::Supervisor supervisor)
@@ -48,6 +58,8 @@ void Manager::connect()
     for (const char* name : {"@introduceDomain", "@releaseDomain"})
         if (auto watched = session->store.watch(name, "domains"); !watched)
             return lose_session(watched.error().text());
+    if (auto described = describe_control_domain(session->store); !described)
+        return lose_session(described.error().text());
     session_.emplace(std::move(*session));
     store_wait_.emplace(io_, session_->store.descriptor());
     complaint_.clear();
