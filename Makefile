@@ -67,7 +67,7 @@ deps:
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
 TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers
-STORIES := dom0_boot oracle_guest example_guest toolstack
+STORIES := boot_errors dom0_boot oracle_guest example_guest toolstack
 .PHONY: test unit-tests stories
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))

@@ -44,6 +44,7 @@ struct Nic {
 struct MachineOptions {
     std::string name = "machine";  ///< names the log (build/logs/NAME.log) and the scratch directory (build/run/NAME)
     Hypervisor hypervisor = Hypervisor::ringfort;
+    std::filesystem::path kernel_file;      ///< of Dom0; empty: Debian's, build/images/vmlinuz
     std::filesystem::path hypervisor_file;  ///< empty: build/ringfort, or Debian's Xen
     std::string hypervisor_arguments;       ///< added after dom0_mem, com1, console and loglvl
     std::string kernel_arguments;           ///< added after console=hvc0

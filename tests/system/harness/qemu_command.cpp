@@ -118,7 +118,7 @@ Result<BootFiles> prepare_boot(const MachineOptions& options, const fs::path& sc
         if (!hypervisor) return std::unexpected(hypervisor.error());
         files.hypervisor = *hypervisor;
     }
-    auto kernel = existing(build_directory() / "images/vmlinuz", "run 'make images'");
+    auto kernel = existing(options.kernel_file.empty() ? build_directory() / "images/vmlinuz" : options.kernel_file, "run 'make images'");
     if (!kernel) return std::unexpected(kernel.error());
     files.kernel = *kernel;
 
