@@ -72,7 +72,7 @@ STORIES := boot_errors dom0_boot oracle_guest example_guest toolstack
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))
 unit-tests: $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS))
-stories: hypervisor images guests tools $(BUILD)/dom0/rf-backd $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
+stories: hypervisor images qemu10 guests tools $(BUILD)/dom0/rf-backd $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
 
 # ---- Dom0's side into a Debian root file system ----------------------------------------------------------------------
 

@@ -10,9 +10,9 @@
 
 #include <gtest/gtest.h>
 
+namespace rf {
 namespace {
 
-using namespace rf;
 using namespace std::chrono_literals;
 
 class Client final : public block::DiskClient {
@@ -107,3 +107,4 @@ TEST_F(Reactor, TakesMoreOperationsThanItHasEntries)
 }
 
 }  // namespace
+}  // namespace rf

@@ -13,9 +13,9 @@
 #include "fake_store.hpp"
 #include "ring/front_ring.hpp"
 
+namespace rf {
 namespace {
 
-using namespace rf;
 using namespace rf::block;
 using rf::test::FakeDisk;
 using rf::test::FakeGuest;
@@ -211,3 +211,4 @@ TEST_F(BlockDevice, LeavingWaitsForTheDisk)
 }
 
 }  // namespace
+}  // namespace rf

@@ -12,10 +12,10 @@
 
 #include <gtest/gtest.h>
 
+namespace rf {
 namespace {
 
 using namespace rf::block;
-namespace xen = rf::xen;
 
 class DiskFile : public testing::Test {
 protected:
@@ -93,3 +93,4 @@ TEST_F(DiskFile, RefusesWhatIsNoDisk)
 }
 
 }  // namespace
+}  // namespace rf

@@ -9,9 +9,9 @@
 
 #include "fake_guest.hpp"
 
+namespace rf {
 namespace {
 
-using namespace rf;
 using rf::test::FakeGuest;
 
 std::vector<xen::GrantRef> refs(std::initializer_list<std::uint32_t> numbers)
@@ -86,3 +86,4 @@ TEST_F(GrantCache, StaysBelowItsLimitAndKeepsWhatIsUsed)
 }
 
 }  // namespace
+}  // namespace rf

@@ -12,6 +12,7 @@
 
 #include <gtest/gtest.h>
 
+namespace rf {
 namespace {
 
 using namespace rf::block;
@@ -111,3 +112,4 @@ TEST_F(Journal, RefusesNonsense)
 }
 
 }  // namespace
+}  // namespace rf

@@ -15,9 +15,9 @@
 #include "fake_guest.hpp"
 #include "ring/front_ring.hpp"
 
+namespace rf {
 namespace {
 
-using namespace rf;
 using namespace rf::block;
 using rf::test::FakeDisk;
 using rf::test::FakeGuest;
@@ -343,3 +343,4 @@ INSTANTIATE_TEST_SUITE_P(BothWays, BlockQueue, testing::Values(Grants::passing, 
                          [](const auto& parameter) { return parameter.param == Grants::passing ? "Copied" : "Mapped"; });
 
 }  // namespace
+}  // namespace rf

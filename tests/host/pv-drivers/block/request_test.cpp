@@ -10,6 +10,7 @@
 
 #include <gtest/gtest.h>
 
+namespace rf {
 namespace {
 
 using namespace rf::block;
@@ -191,3 +192,4 @@ TEST(BlockRequest, RandomSlotsYieldOnlySafeRequests)
 }
 
 }  // namespace
+}  // namespace rf

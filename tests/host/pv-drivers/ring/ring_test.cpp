@@ -13,6 +13,7 @@
 
 #include <gtest/gtest.h>
 
+namespace rf {
 namespace {
 
 using namespace rf::ring;
@@ -213,3 +214,4 @@ TEST(Ring, TakesTheSlotAsItWasWhenItWasCopied)
 }
 
 }  // namespace
+}  // namespace rf

@@ -13,11 +13,11 @@
 #include "fake_store.hpp"
 #include "xenbus/event_gate.hpp"
 
+namespace rf {
 namespace {
 
 using namespace rf::xenbus;
 using rf::test::FakeStore;
-namespace xen = rf::xen;
 
 /// Notes what it is asked for, and fails on demand.
 class FakeBackend final : public Backend {
@@ -264,3 +264,4 @@ TEST(EventGate, NoiseWaitsLongerEachTimeAndWorkForgivesIt)
 }
 
 }  // namespace
+}  // namespace rf
