@@ -17,7 +17,7 @@ BACKD_TOOLS := $(patsubst %,$(BUILD)/dom0/obj/%.o,xen/descriptor xen/event_chann
 DRIVER_TEST_DOORS := $(wildcard dom0-tools/xen/*.cpp)
 
 DRIVER_FLAGS := -std=c++23 -O2 -g -Wall -Wextra -Wnon-virtual-dtor -Werror -MMD -MP -Ipv-drivers -Idom0-tools -Iguest-abi
-DRIVER_SANITIZERS := -O1 -fsanitize=address,undefined -fno-sanitize-recover=undefined
+DRIVER_SANITIZERS := -O0 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 DRIVER_LIBS := -luring -lseccomp
 
 DRIVER_OBJECTS := $(patsubst pv-drivers/%.cpp,$(BUILD)/dom0/drivers.obj/%.o,$(DRIVER_SOURCES))

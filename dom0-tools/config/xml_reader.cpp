@@ -30,6 +30,12 @@ public:
             }
         }
     }
+    /// For a text whose bytes are not those that the parser counts.
+    void set(int line, int column)
+    {
+        line_ = static_cast<unsigned>(std::max(line, 1));
+        line_start_ = at_ - static_cast<std::size_t>(std::max(column, 1) - 1);
+    }
     [[nodiscard]] unsigned line() const { return line_; }
     [[nodiscard]] unsigned column() const { return static_cast<unsigned>(at_ - line_start_ + 1); }
 
@@ -81,6 +87,8 @@ void TreeBuilder::stop(std::string element, std::string what)
 void TreeBuilder::locate_tag()
 {
     const xmlParserInputPtr input = context_->input;
+    if (input->buf && input->buf->encoder)
+        return position_.set(input->line, input->col);  // the end of the tag, which is better than nothing
     std::size_t offset = std::min<std::size_t>(input->consumed + static_cast<std::size_t>(input->cur - input->base), text_.size());
     // No attribute value may hold a '<', so the last one before here begins the tag.
     offset = text_.rfind('<', offset == 0 ? 0 : offset - 1);

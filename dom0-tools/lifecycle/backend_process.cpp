@@ -60,13 +60,16 @@ builder::Result<pid_t> BackendProcess::start(const std::string& program) const
 
 bool BackendProcess::is_running() const
 {
+    // Taking a lock makes its file: a question must not leave one behind.
+    if (::access(lock_path().c_str(), F_OK) != 0)
+        return false;
     const auto lock = state_.lock_file(lock_name(), StateDirectory::Waiting::no);
     return !lock && lock.error().kind == Kind::conflict;
 }
 
 pid_t BackendProcess::recorded_process() const
 {
-    std::ifstream file(state_.root() + "/locks/" + lock_name());
+    std::ifstream file(lock_path());
     pid_t process = 0;
     file >> process;
     return process > 1 ? process : 0;
@@ -74,7 +77,7 @@ pid_t BackendProcess::recorded_process() const
 
 void BackendProcess::stop(std::chrono::steady_clock::time_point deadline) const
 {
-    const std::string path = state_.root() + "/locks/" + lock_name();
+    const std::string path = lock_path();
     if (::access(path.c_str(), F_OK) != 0)
         return;
     const auto ends_until = [this](std::chrono::steady_clock::time_point limit) {

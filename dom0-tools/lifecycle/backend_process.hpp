@@ -24,6 +24,7 @@ public:
 
 private:
     [[nodiscard]] std::string lock_name() const { return "backend-" + std::to_string(domain_.value); }
+    [[nodiscard]] std::string lock_path() const { return state_.root() + "/locks/" + lock_name(); }
     [[nodiscard]] pid_t recorded_process() const;
 
     const StateDirectory& state_;

@@ -30,6 +30,11 @@ bool RingReader::publish()
     return true;
 }
 
+bool RingReader::has_more() const
+{
+    return std::atomic_ref(*producer_).load(std::memory_order_seq_cst) != position_;
+}
+
 std::optional<std::size_t> RingWriter::put(std::string_view bytes)
 {
     const std::uint32_t consumed = std::atomic_ref(*consumer_).load(std::memory_order_acquire);
@@ -52,6 +57,11 @@ bool RingWriter::publish()
     std::atomic_ref(*producer_).store(position_, std::memory_order_seq_cst);
     published_ = position_;
     return true;
+}
+
+bool RingWriter::has_room() const
+{
+    return position_ - std::atomic_ref(*consumer_).load(std::memory_order_seq_cst) != ring_.size();
 }
 
 }  // namespace rf::rpc

@@ -24,6 +24,8 @@ public:
     [[nodiscard]] std::optional<std::string> take(std::size_t limit);
     /// Tells the peer how far we are. Returns whether that was news.
     bool publish();
+    /// Whether the peer has put more since. To be asked after `publish`: a peer that saw our old index need not notify.
+    [[nodiscard]] bool has_more() const;
     [[nodiscard]] std::uint32_t position() const { return position_; }
 
 private:
@@ -44,6 +46,8 @@ public:
     [[nodiscard]] std::optional<std::size_t> put(std::string_view bytes);
     /// Tells the peer of what was put. Returns whether that was news.
     bool publish();
+    /// Whether there is room now. To be asked after `publish`, for the same reason as RingReader::has_more.
+    [[nodiscard]] bool has_room() const;
     [[nodiscard]] std::uint32_t position() const { return position_; }
 
 private:

@@ -19,7 +19,8 @@ public:
     };
     /// Feeds at most `budget` requests to the server.
     [[nodiscard]] virtual Work take_requests(store::Server& server, unsigned budget) = 0;
-    /// After the journal is safe: lets the peer know what was taken and sends what waits.
+    /// After the journal is safe: lets the peer know what was taken and sends what waits. `more` when requests came in
+    /// meanwhile of which nothing else will tell.
     [[nodiscard]] virtual Work send_replies(store::Server& server) = 0;
 
     [[nodiscard]] store::ConnectionId connection() const { return connection_; }

@@ -118,22 +118,24 @@ Peer::Work RingPeer::take_requests(store::Server& server, unsigned budget)
 
 Peer::Work RingPeer::send_replies(store::Server& server)
 {
-    while (!broken_ && !server.outbox(connection()).empty()) {
+    notify_needed_ |= requests_.publish();
+    // A guest's kernel notifies only when it saw an empty request ring or a full reply ring. So both are looked at once more
+    // after our indices are out, or a request that came in between would lie there until the next one.
+    while (!broken_ && !server.outbox(connection()).empty() && replies_.has_room()) {
         const auto count = replies_.put(server.outbox(connection()).front());
         if (!count) {
             break_off(::xen::XENSTORE_ERROR_RINGIDX);
             break;
         }
         if (*count == 0)
-            break;
+            break;  // room that vanishes again is a game of the guest's, not worth another look
         server.delivered(connection(), *count);
+        notify_needed_ |= replies_.publish();
     }
-    notify_needed_ |= requests_.publish();
-    notify_needed_ |= replies_.publish();
     if (notify_needed_)
         notify_();
     notify_needed_ = false;
-    return Work::idle;
+    return !broken_ && requests_.has_more() ? Work::more : Work::idle;
 }
 
 }  // namespace rf::rpc

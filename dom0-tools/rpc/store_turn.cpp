@@ -55,12 +55,14 @@ void StoreService::finish(store::ConnectionId connection, Peer::Work work)
     const auto peer = peers_.find(connection);
     if (peer == peers_.end())
         return;
-    if (peer->second->send_replies(server_) == Peer::Work::closed || work == Peer::Work::closed) {
+    const Peer::Work sent = peer->second->send_replies(server_);
+    if (sent == Peer::Work::closed || work == Peer::Work::closed) {
         drop(connection);
         return;
     }
     rearm(connection);
-    if (work == Peer::Work::more || (work == Peer::Work::blocked && server_.accepts_requests(connection)))
+    if (work == Peer::Work::blocked ? server_.accepts_requests(connection)
+                                    : work == Peer::Work::more || sent == Peer::Work::more)
         wake(connection);
 }
 

@@ -67,6 +67,11 @@ void QueueJournal::take(std::uint32_t number, std::uint32_t sequence, const RawR
     SharedIndex(memory_.data() + offsetof(Head, req_cons)).store(sequence + 1);
 }
 
+void QueueJournal::reopen(std::uint32_t number)
+{
+    SharedIndex(entry(number) + offsetof(Entry, state)).store(active);
+}
+
 void QueueJournal::answer(std::uint32_t number, std::uint32_t index)
 {
     std::byte* const at = entry(number);

@@ -35,6 +35,8 @@ public:
     void reset(std::uint32_t entries, std::uint32_t index);
     /// Notes the request with ring index `sequence` in a free entry.
     void take(std::uint32_t entry, std::uint32_t sequence, const RawRequest& raw);
+    /// Counts an entry of the writer that died as unanswered again, whatever response it was about to get.
+    void reopen(std::uint32_t entry);
     /// Notes that response `index` answers the entry; the entry is free after the next `publish`.
     void answer(std::uint32_t entry, std::uint32_t index);
     /// Notes that all responses before `rsp_prod` are the frontend's.

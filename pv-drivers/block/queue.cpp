@@ -48,6 +48,8 @@ void Queue::resume()
         taken[saved.entry] = true;
     std::erase_if(free_jobs_, [&](std::uint32_t number) { return taken[number]; });
     for (const QueueJournal::Unanswered& saved : found->requests)
+        journal_.reopen(saved.entry);
+    for (const QueueJournal::Unanswered& saved : found->requests)
         begin(saved.entry, saved.raw);
     // Answers may have been written but never shown, and the frontend may have sent an event to nobody.
     (void)ring_.publish();

@@ -22,7 +22,7 @@ HOST_FLAGS := -std=c++23 -O1 -g -fno-exceptions -fno-rtti -fsanitize=address,und
 
 $(HOST_OUT)/%.o: %.cpp
 	@mkdir -p $(@D); echo "HOST  $<"
-	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),-fexceptions -frtti) $(DEPENDENCIES) -c $< -o $@
+	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),-fexceptions -frtti -O0) $(DEPENDENCIES) -c $< -o $@
 
 $(BUILD)/tests/host_hypervisor: $(HOST_OBJECTS)
 	@mkdir -p $(@D); echo "LINK  $@"

@@ -121,6 +121,7 @@ TEST(DomainReader, ReadsDevices)
     EXPECT_EQ(spec.disks[0].virtual_device, 51712u);
     EXPECT_EQ(spec.disks[0].access, WriteAccess::read_write);
     EXPECT_EQ(spec.disks[0].backend, Backend::process);
+    EXPECT_EQ(spec.disks[0].line, 29u);
     EXPECT_EQ(spec.disks[1].kind, DiskSpec::Kind::cdrom);
     EXPECT_EQ(spec.disks[1].access, WriteAccess::read_only);
     EXPECT_EQ(spec.disks[1].backend, Backend::kernel);

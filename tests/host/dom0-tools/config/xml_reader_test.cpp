@@ -78,5 +78,13 @@ TEST(XmlReader, BrokenBytesAreRefusedWithoutHarm)
     EXPECT_GT(refused, 1000u);
 }
 
+TEST(XmlReader, OtherEncodingsDoNotConfusePlaces)
+{
+    const auto latin = read_xml("<?xml version='1.0' encoding='ISO-8859-1'?>\n<x>\xe9<y/></x>", "f.xml");
+    ASSERT_TRUE(latin) << latin.error().text();
+    EXPECT_EQ(latin->text, "\u00e9");
+    EXPECT_EQ(latin->children.at(0).line, 2u);
+}
+
 }  // namespace
 }  // namespace rf::config

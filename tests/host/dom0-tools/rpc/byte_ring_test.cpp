@@ -73,6 +73,19 @@ TEST_F(ByteRingTest, SenselessIndicesAreRefused)
     EXPECT_EQ(writer.put("x"), 0u);
 }
 
+TEST_F(ByteRingTest, TheSecondLookAfterPublish)
+{
+    ASSERT_EQ(writer.put(std::string(64, 'x')), 64u);
+    writer.publish();
+    EXPECT_FALSE(writer.has_room());
+    EXPECT_TRUE(reader.has_more());
+    EXPECT_EQ(reader.take(100)->size(), 64u);
+    EXPECT_FALSE(reader.has_more());
+    EXPECT_FALSE(writer.has_room());
+    reader.publish();
+    EXPECT_TRUE(writer.has_room());
+}
+
 TEST_F(ByteRingTest, OnesOwnIndexInThePageIsNotBelieved)
 {
     producer = start + 4;

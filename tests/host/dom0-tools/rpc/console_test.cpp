@@ -4,6 +4,7 @@
 /// close only its own console.
 #include <filesystem>
 #include <fstream>
+#include <thread>
 
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -168,7 +169,13 @@ TEST(PseudoTerminalTest, IsRawAndSurvivesDetach)
         std::ofstream typed(terminal->path());
         typed << "key\n" << std::flush;
     }
-    EXPECT_EQ(terminal->read(100), "key\nkey\n");
+    // The kernel carries what was typed to our side in its own time.
+    std::string read;
+    for (int tries = 0; tries < 1000 && read.size() < 8; ++tries) {
+        read += terminal->read(100);
+        std::this_thread::sleep_for(std::chrono::milliseconds(5));
+    }
+    EXPECT_EQ(read, "key\nkey\n");
     EXPECT_EQ(terminal->read(100), "");
 }
 

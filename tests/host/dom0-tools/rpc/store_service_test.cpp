@@ -100,7 +100,7 @@ protected:
     {
         for (int quiet = 0; quiet < 3;) {
             const bool moved = guest.pump();
-            if (moved)
+            if (std::exchange(guest.notify, false))
                 kernel.raise(kernel.local_port(5, guest_port));
             run();
             quiet = moved ? 0 : quiet + 1;
@@ -199,7 +199,8 @@ TEST_F(StoreServiceTest, OneBusyClientDoesNotKeepTheOthersWaiting)
     auto answer = std::async(std::launch::async, [&] { return client.write("/a", "1"); });
     while (answer.wait_for(std::chrono::milliseconds(0)) != std::future_status::ready) {
         guest.pump();
-        kernel.raise(kernel.local_port(5, guest_port));
+        if (std::exchange(guest.notify, false))
+            kernel.raise(kernel.local_port(5, guest_port));
         io->restart();
         io->poll_one();
         before = guest.received.size();
@@ -261,7 +262,8 @@ TEST_F(StoreServiceTest, KilledAtTheWorstPlacesEveryRequestCountsOnce)
             expected.push_back(value);
         }
         guest.pump();
-        kernel.raise(kernel.local_port(5, guest_port));
+        if (std::exchange(guest.notify, false))
+            kernel.raise(kernel.local_port(5, guest_port));
         const std::string journal = directory + "/store.journal";
         const std::string saved = directory + "/saved";
         std::filesystem::copy_file(journal, saved, std::filesystem::copy_options::overwrite_existing);

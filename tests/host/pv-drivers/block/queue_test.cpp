@@ -276,6 +276,69 @@ TEST_P(BlockQueue, ImpossibleIndexEndsServiceButNotWhatIsUnderWay)
     EXPECT_EQ(disk.bytes[0], std::byte{3});
 }
 
+TEST_P(BlockQueue, SuccessorAnswersEverythingExactlyOnce)
+{
+    // The backend is killed at random moments, with requests waiting, under way, done, answered and half shown.
+    std::mt19937 random(11);
+    std::map<std::uint64_t, std::byte> written;  // sector -> value
+    std::uint64_t next_id = 1, kills = 0;
+    std::set<std::uint64_t> open;
+    for (int step = 0; step < 6000; ++step) {
+        switch (random() % 6) {
+        case 0:
+        case 1: {
+            if (front.free_slots() == 0)
+                break;
+            // Each request has its own page and sectors, as a real frontend's outstanding requests have.
+            const std::uint64_t id = next_id++;
+            const auto place = static_cast<std::uint32_t>(id % 300);
+            if (open.size() > 30)
+                break;
+            fill(10 + place, static_cast<int>(id % 251));
+            written[place * 8] = static_cast<std::byte>(id % 251);
+            open.insert(id);
+            submit(transfer(::xen::BLKIF_OP_WRITE, id, place * 8, 10 + place));
+            break;
+        }
+        case 2: (void)queue->turn(); break;
+        case 3:
+            if (!disk.waiting.empty())
+                disk.run_one(random() % disk.waiting.size());
+            break;
+        case 4:
+            while (front.waiting() != 0) {
+                const auto response = front.take<::xen::blkif_response>();
+                ASSERT_EQ(response.status, 0);
+                ASSERT_EQ(open.erase(response.id), 1u) << "answered twice, or never asked";
+            }
+            break;
+        case 5:
+            if (random() % 10 != 0)
+                break;
+            ++kills;
+            disk.waiting.clear();  // the dead process's I/O is lost here; its lock keeps real ones apart
+            queue.reset();
+            pool = *BufferPool::create(300);
+            make();
+            ASSERT_TRUE(queue->check_journal());
+            queue->resume();
+            break;
+        }
+    }
+    EXPECT_GT(kills, 30u);
+    for (int i = 0; i < 50; ++i) {
+        (void)queue->turn();
+        disk.run_all();
+        for (; front.waiting() != 0;)
+            ASSERT_EQ(open.erase(front.take<::xen::blkif_response>().id), 1u);
+    }
+    EXPECT_TRUE(open.empty()) << open.size() << " requests were lost";
+    for (const auto& [sector, value] : written)
+        ASSERT_EQ(disk.bytes[sector * 512], value);
+    queue.reset();
+    EXPECT_EQ(guest.mapped_pages, 0u);
+}
+
 INSTANTIATE_TEST_SUITE_P(BothWays, BlockQueue, testing::Values(Grants::passing, Grants::persistent),
                          [](const auto& parameter) { return parameter.param == Grants::passing ? "Copied" : "Mapped"; });
 

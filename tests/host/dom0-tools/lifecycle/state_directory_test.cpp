@@ -1,0 +1,157 @@
+// SPDX-License-Identifier: MIT
+/// Story: rf, rfd and whoever comes after them know of each other only what lies in one directory. It must say the same to
+/// all, survive the death of any of them at any point, and not be led astray by rubbish.
+#include "lifecycle/state_directory.hpp"
+
+#include <filesystem>
+#include <fstream>
+#include <sys/wait.h>
+#include <thread>
+#include <unistd.h>
+
+#include <gtest/gtest.h>
+
+#include "lifecycle/backend_process.hpp"
+#include "lifecycle/create.hpp"
+#include "lifecycle/json.hpp"
+
+namespace rf::lifecycle {
+namespace {
+
+class StateDirectoryTest : public ::testing::Test {
+protected:
+    ~StateDirectoryTest() override { std::filesystem::remove_all(state.root()); }
+
+    StateDirectory state{"/tmp/rf-state-test." + std::to_string(::getpid())};
+    const DomainRecord record{xen::DomainId(7), "web", *config::parse_uuid("00112233445566778899aabbccddeeff"), Stage::running,
+                              "<domain>\n\"quoted\" \xc3\xa9\n</domain>", "/etc/web.xml", 1700000000, 2};
+};
+
+TEST_F(StateDirectoryTest, RecordsComeBackAsTheyWere)
+{
+    ASSERT_TRUE(state.save(record));
+    const auto read = state.load(xen::DomainId(7));
+    ASSERT_TRUE(read);
+    EXPECT_EQ(read->name, record.name);
+    EXPECT_EQ(read->uuid, record.uuid);
+    EXPECT_EQ(read->stage, Stage::running);
+    EXPECT_EQ(read->definition, record.definition);
+    EXPECT_EQ(read->definition_file, record.definition_file);
+    EXPECT_EQ(read->created, record.created);
+    EXPECT_EQ(read->quick_ends, 2u);
+    EXPECT_EQ(state.list(), std::vector{xen::DomainId(7)});
+    state.remove(xen::DomainId(7));
+    EXPECT_FALSE(state.load(xen::DomainId(7)));
+    EXPECT_TRUE(state.list().empty());
+}
+
+TEST_F(StateDirectoryTest, RubbishIsNoRecord)
+{
+    ASSERT_TRUE(state.save(record));
+    for (const char* text : {"", "{", "[]", "{\"schema\":\"rf/v2\"}", "{\"schema\":\"rf/v1\",\"stage\":\"flying\"}", "{\"schema\":7}"}) {
+        std::ofstream(state.root() + "/domains/7.json") << text;
+        EXPECT_FALSE(state.load(xen::DomainId(7))) << text;
+    }
+    std::ofstream(state.root() + "/domains/x.json") << "{}";
+    std::ofstream(state.root() + "/domains/99999.json") << "{}";
+    std::ofstream(state.root() + "/domains/8.json.new") << "{}";
+    EXPECT_EQ(state.list(), std::vector{xen::DomainId(7)});
+}
+
+TEST_F(StateDirectoryTest, ARestartOutlivesTheOldDomain)
+{
+    ASSERT_TRUE(state.save_restart(record));
+    state.remove(record.id);
+    const auto restarts = state.restarts();
+    ASSERT_EQ(restarts.size(), 1u);
+    EXPECT_EQ(restarts[0].uuid, record.uuid);
+    EXPECT_EQ(restarts[0].definition, record.definition);
+    state.remove_restart(record.uuid);
+    EXPECT_TRUE(state.restarts().empty());
+}
+
+TEST_F(StateDirectoryTest, ALockIsHeldByOne)
+{
+    auto first = state.lock(xen::DomainId(7), StateDirectory::Waiting::no);
+    ASSERT_TRUE(first);
+    const auto second = state.lock(xen::DomainId(7), StateDirectory::Waiting::no);
+    ASSERT_FALSE(second);
+    EXPECT_EQ(second.error().kind, Kind::conflict);
+    EXPECT_TRUE(state.lock(xen::DomainId(8), StateDirectory::Waiting::no));
+    { const FileLock released = std::move(*first); }
+    EXPECT_TRUE(state.lock(xen::DomainId(7), StateDirectory::Waiting::no));
+}
+
+TEST_F(StateDirectoryTest, WhoWaitedForARemovedLockGetsTheNewOne)
+{
+    auto first = state.lock(xen::DomainId(7), StateDirectory::Waiting::no);
+    ASSERT_TRUE(first);
+    std::optional<builder::Result<FileLock>> late;
+    std::thread waiter([&] { late = state.lock(xen::DomainId(7), StateDirectory::Waiting::yes); });
+    std::this_thread::sleep_for(std::chrono::milliseconds(50));
+    state.remove(xen::DomainId(7));
+    { const FileLock released = std::move(*first); }
+    waiter.join();
+    ASSERT_TRUE(late && *late);
+    EXPECT_FALSE(state.lock(xen::DomainId(7), StateDirectory::Waiting::no)) << "two hold the lock of one domain";
+}
+
+TEST_F(StateDirectoryTest, ALockEndsWithItsProcess)
+{
+    int ready[2];
+    ASSERT_EQ(::pipe(ready), 0);
+    const pid_t child = ::fork();
+    if (child == 0) {
+        const auto lock = state.lock_file(manager_lock, StateDirectory::Waiting::no);
+        (void)!::write(ready[1], lock ? "y" : "n", 1);
+        ::pause();
+        ::_exit(0);
+    }
+    char answer = 0;
+    ASSERT_EQ(::read(ready[0], &answer, 1), 1);
+    EXPECT_EQ(answer, 'y');
+    EXPECT_TRUE(manager_is_running(state));
+    ::kill(child, SIGKILL);
+    ::waitpid(child, nullptr, 0);
+    EXPECT_FALSE(manager_is_running(state));
+    ::close(ready[0]);
+    ::close(ready[1]);
+}
+
+TEST_F(StateDirectoryTest, ABackendProcessIsStartedOnceAndStopped)
+{
+    const std::string program = state.root() + "/backend";
+    std::filesystem::create_directories(state.root());
+    std::ofstream(program) << "#!/bin/sh\n[ \"$1 $2\" = '--domain 7' ] || exit 1\nexec sleep 1000\n";
+    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    const BackendProcess backend(state, xen::DomainId(7));
+    EXPECT_FALSE(backend.is_running());
+    const auto started = backend.start(program);
+    ASSERT_TRUE(started) << started.error().what;
+    ASSERT_GT(*started, 0);
+    EXPECT_TRUE(backend.is_running());
+    EXPECT_EQ(backend.start(program).value_or(-1), 0);
+    backend.stop(std::chrono::steady_clock::now());
+    int status = 0;
+    EXPECT_EQ(::waitpid(*started, &status, 0), *started);
+    EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
+    EXPECT_FALSE(backend.is_running());
+    EXPECT_FALSE(std::filesystem::exists(state.root() + "/locks/backend-7"));
+    const auto missing = backend.start("/nonexistent/rf-backd");
+    ASSERT_FALSE(missing);
+    EXPECT_NE(missing.error().what.find("/nonexistent/rf-backd"), std::string::npos);
+    EXPECT_FALSE(backend.is_running());
+}
+
+TEST(Json, PrettyTextIsTheSameValue)
+{
+    const json::value value{{"a", {1, 2.5, "x\n\""}}, {"b", json::object{}}, {"c", nullptr}, {"d", {{"e", json::array{}}}}};
+    EXPECT_EQ(parse_json(pretty_json(value)), value);
+    EXPECT_EQ(parse_json(compact_json(value)), value);
+    EXPECT_TRUE(pretty_json(value).ends_with("}\n"));
+    EXPECT_FALSE(parse_json("{\"a\":}"));
+    EXPECT_FALSE(parse_json(std::string(100, '[')));
+}
+
+}  // namespace
+}  // namespace rf::lifecycle
