@@ -110,12 +110,25 @@ unsigned start_processors(std::uint64_t khz)
     return running;
 }
 
+/// Looks for serial input 50 times a second where a line has no interrupt.
+void poll_input(void*);
+constinit time::Timer input_poll(poll_input, nullptr);
+
+void poll_input(void*)
+{
+    constexpr Nanoseconds poll_period = 20'000'000;
+    dev::console::poll();
+    input_poll.arm(time::now() + poll_period);
+}
+
 void start_interrupts()
 {
     dev::LocalInterrupts const local{cpu::local_apic::end_of_interrupt, cpu::local_apic::id_of};
     if (Status up = dev::bring_up_interrupts(local, 0); !up)
         give_up("no I/O APIC was found: devices cannot interrupt", up.error());
     dev::console::set_input_hook([] { event::registry.raise_global(xen::VIRQ_CONSOLE); });
+    if (dev::console::input_is_polled())
+        poll_input(nullptr);
     dev::console::set_ring_hook([] { event::registry.raise_global(xen::VIRQ_CON_RING); });
 }
 

@@ -22,6 +22,8 @@ void set_clock(Nanoseconds (*now)());
 /// Serial input by interrupt, delivered to `cpu`; needs the interrupt router. False when a UART has no interrupt line:
 /// then poll() must be called regularly.
 [[nodiscard]] bool enable_input_interrupt(CpuId cpu);
+/// Whether a UART is without interrupt. Known after enable_input_interrupt.
+[[nodiscard]] bool input_is_polled();
 /// Takes waiting input from the UART; cheap; call it every 20 ms or so where the UART has no interrupt.
 void poll();
 

@@ -146,6 +146,8 @@ bool enable_input_interrupt(CpuId cpu)
     return interrupt_works;
 }
 
+bool input_is_polled() { return !interrupt_works; }
+
 void poll()
 {
     if (!interrupt_works)
