@@ -16,6 +16,7 @@ enum class Errno : int {
     esrch = 3,
     eintr = 4,
     eio = 5,
+    enxio = 6,
     e2big = 7,
     ebadf = 9,
     eagain = 11,

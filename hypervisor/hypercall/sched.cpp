@@ -61,6 +61,8 @@ Outcome poll(Call& call)
 Outcome shut_down(Call& call, std::uint32_t reason)
 {
     log::info("guest ", call.domain.id(), ": shuts down, reason ", reason);
+    if (reason == xen::SHUTDOWN_crash && call.domain.is_control())
+        call.domain.crash("its kernel gave up"); // the operator has nothing but the console to find out why
     call.domain.shutdown(reason);
     return Outcome::ok();
 }

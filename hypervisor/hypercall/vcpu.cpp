@@ -22,9 +22,6 @@ namespace {
 using domain::Vcpu;
 using sched::scheduler;
 
-/// ENXIO of the public header errno.h: vcpu_info would not lie within one page.
-constexpr Errno misplaced{6};
-
 /// A vCPU beyond those that shared_info has room for needs a registered vcpu_info before it can run.
 [[nodiscard]] bool has_vcpu_info(Vcpu const& vcpu)
 {
@@ -118,7 +115,7 @@ Outcome register_vcpu_info(Call& call, Vcpu& target)
 {
     auto const request = TRY(guest::fetch<xen::vcpu_register_vcpu_info>(call[2]));
     if (request.offset > page_size - sizeof(xen::vcpu_info) || request.offset % alignof(xen::vcpu_info) != 0)
-        return fail(misplaced);
+        return fail(Errno::enxio);
     LockGuard const guard{call.domain.control_lock};
     if (target.events.is_registered() || (&target != &call.vcpu && (target.is_up() || target.on_cpu())))
         return fail(Errno::einval);

@@ -12,6 +12,10 @@
 #include <algorithm>
 #include <cstring>
 
+/// The linker's note: name size, descriptor size, type, the name "GNU", then the identity (ELF's note format).
+extern "C" std::byte const build_id_note_start[];
+extern "C" std::byte const build_id_note_end[];
+
 namespace rf::hypercall {
 namespace {
 
@@ -73,6 +77,23 @@ Outcome guest_handle(Call& call)
     return Outcome::of(guest::copy_bytes_out(GuestVirtual{call[1]}, handle.data(), handle.size()));
 }
 
+/// With a null argument only the size; otherwise the bytes, behind the structure's length field.
+Outcome build_id(Call& call)
+{
+    constexpr std::size_t header_bytes = 16;
+    std::span const note(build_id_note_start, build_id_note_end);
+    if (note.size() <= header_bytes)
+        return fail(Errno::enodata);
+    std::span const id = note.subspan(header_bytes);
+    if (call[1] != 0) {
+        auto wanted = TRY(guest::fetch<xen::xen_build_id>(call[1]));
+        if (wanted.len < id.size())
+            return fail(Errno::enobufs);
+        TRY(guest::copy_bytes_out(GuestVirtual{call[1] + sizeof wanted}, id.data(), id.size()));
+    }
+    return Outcome::value(static_cast<std::int64_t>(id.size()));
+}
+
 } // namespace
 
 void set_command_line(std::string_view text) { command_line = text; }
@@ -103,7 +124,7 @@ Outcome xen_version(Call& call)
         // The options say how the machine is set up: none of a guest's business.
         return answer_text<xen::XEN_COMMANDLINE_LEN>(call, call.domain.is_control() ? command_line : "<denied>");
     case xen::XENVER_build_id:
-        return fail(call.domain.is_control() ? Errno::enodata : Errno::eperm);
+        return call.domain.is_control() ? build_id(call) : fail(Errno::eperm);
     default:
         return fail(Errno::enosys);
     }

@@ -3,23 +3,25 @@
 BUILD ?= build
 
 SYSTEM_CXX ?= $(CXX)
-SYSTEM_CXXFLAGS ?= -std=c++23 -O1 -g -Wall -Wextra -Werror -pthread
+SYSTEM_CXXFLAGS ?= -std=c++23 -O0 -g -Wall -Wextra -Werror -pthread
 SYSTEM_HARNESS := $(patsubst tests/system/harness/%.cpp,$(BUILD)/obj/system/harness/%.o,$(wildcard tests/system/harness/*.cpp))
 # story.o is the GoogleTest side of it and does not belong into tools
 SYSTEM_DRIVER := $(filter-out %/story.o,$(SYSTEM_HARNESS))
 SYSTEM_TESTS := $(patsubst tests/system/%_test.cpp,$(BUILD)/tests/system_%,$(wildcard tests/system/*_test.cpp))
 
+# What single stories need beyond that.
+SYSTEM_FLAGS_dom0_kernels_test := -Itests/host/hypervisor/dom0
+SYSTEM_LIBS_dom0_kernels := -llzma -lzstd -llz4 -lz
+
 $(BUILD)/obj/system/%.o: tests/system/%.cpp
-	@mkdir -p $(@D)
-	$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -DRF_SOURCE_DIRECTORY='"$(CURDIR)"' -Itests/system -MMD -MP -c -o $@ $<
+	@mkdir -p $(@D); echo "TEST  $<"
+	@$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -DRF_SOURCE_DIRECTORY='"$(CURDIR)"' -Itests/system $(SYSTEM_FLAGS_$(*F)) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/boot: $(BUILD)/obj/system/boot.o $(SYSTEM_DRIVER)
-	@mkdir -p $(@D)
-	$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $^
+	@mkdir -p $(@D); echo "LINK  $@"; $(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $^
 
 $(BUILD)/tests/system_%: $(BUILD)/obj/system/%_test.o $(SYSTEM_HARNESS)
-	@mkdir -p $(@D)
-	$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $^ -lgtest -lgtest_main
+	@mkdir -p $(@D); echo "LINK  $@"; $(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $^ -lgtest -lgtest_main $(SYSTEM_LIBS_$*)
 
 .SECONDARY: $(patsubst tests/system/%.cpp,$(BUILD)/obj/system/%.o,$(wildcard tests/system/*_test.cpp))
 .PHONY: system-tests
