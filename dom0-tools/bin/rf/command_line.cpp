@@ -58,7 +58,7 @@ void declare(CLI::App& app, const Verb& verb, Slots& slots)
         if (wanted.value.empty()) {
             option = app.add_flag(flags_of(wanted), wanted.help);
         } else {
-            option = app.add_option(flags_of(wanted), slots.values[wanted.name], wanted.help)->expected(1)->type_name(wanted.value);
+            option = app.add_option(flags_of(wanted), slots.values[wanted.name], wanted.help)->expected(1)->allow_extra_args(false)->type_name(wanted.value);
             if (!wanted.words.empty())
                 option->check(CLI::IsMember(wanted.words));
         }

@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <fstream>
 #include <regex>
 #include <sstream>
 #include <system_error>
@@ -98,6 +99,19 @@ Machine::~Machine() {
 }
 
 Machine::Limit Machine::scaled(Limit limit) const { return std::chrono::duration_cast<Limit>(limit * time_scale()); }
+
+double Machine::processor_seconds() const {
+    std::ifstream in{"/proc/" + std::to_string(process_.pid()) + "/stat"};
+    std::string stat;
+    std::getline(in, stat);
+    // The second field is a name in parentheses and may hold spaces; user and system time are the 12th and 13th after it.
+    std::istringstream fields{stat.substr(std::min(stat.size(), stat.rfind(')') + 1))};
+    std::string skipped;
+    for (int i = 0; i < 11; ++i) fields >> skipped;
+    double user = 0, system = 0;
+    fields >> user >> system;
+    return (user + system) / static_cast<double>(::sysconf(_SC_CLK_TCK));
+}
 
 double Machine::age() const { return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_).count(); }
 

@@ -63,6 +63,9 @@ public:
     [[nodiscard]] std::string log_tail(std::size_t lines = 60) const;
     [[nodiscard]] const std::filesystem::path& log_file() const { return log_file_; }
 
+    /// Processor time that QEMU has used so far, in seconds of all its threads together.
+    [[nodiscard]] double processor_seconds() const;
+
     /// Seconds since start().
     [[nodiscard]] double age() const;
 

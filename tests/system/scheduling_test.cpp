@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: MIT
+// Story: a host shares its processors as the operator said.
+//
+// Dom0 keeps CPU 0; three tenants live on CPU 1 alone. Two compute without end: they get its time by their weights, two to
+// one, and all of it. The third mostly sleeps: when a packet wakes it, it runs at once although the others never yield. A
+// tenant with a cap of 25 per cent gets no more even when nobody else wants the processor. A host with nothing to do halts.
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <regex>
+#include <thread>
+
+#include "harness/story.hpp"
+
+namespace {
+
+using namespace rf::system;
+using namespace std::chrono_literals;
+
+constexpr auto creation_limit = 120s;
+constexpr auto measured = 8s;
+
+class Scheduling : public Story {
+protected:
+    void boot_with_tools() {
+        const auto overlay = build_directory() / "run/scheduling.overlay";
+        const auto laid = run_program({source_directory() / "tests/demo/lay", build_directory(), overlay});
+        ASSERT_TRUE(laid) << laid.error().message;
+        MachineOptions options;
+        options.name = "scheduling";
+        options.hypervisor = hypervisor_from_environment();
+        options.hypervisor_arguments = "dom0_max_vcpus=1 dom0_vcpus_pin";
+        options.overlays = {build_directory() / "images/guest-files.cpio", overlay};
+        ASSERT_NO_FATAL_FAILURE(boot(options));
+        run("ringfort-start");
+    }
+
+    /// A guest on CPU 1; `tuning` goes into <cputune>, `work` is what it runs.
+    void create(const std::string& name, unsigned address, const std::string& tuning, const std::string& work) {
+        run("cat > /tmp/" + name + ".xml <<'XML'\n<domain type='xen'><name>" + name + "</name><memory unit='MiB'>96</memory>\n"
+            "<vcpu cpuset='1'>1</vcpu><cputune>" + tuning + "</cputune>\n"
+            "<os><type arch='x86_64' machine='xenpv'>linux</type><kernel>/images/vmlinuz</kernel>\n"
+            "<initrd>/images/guest.cpio.gz</initrd>\n<cmdline>console=hvc0 quiet rf.name=" + name + " rf.net=10.9.0." +
+            std::to_string(address) + "/24" + work + "</cmdline></os>\n"
+            "<devices><interface type='bridge'><source bridge='br0'/></interface></devices></domain>\nXML\n"
+            "rf create /tmp/" + name + ".xml", creation_limit);
+        run("for i in $(seq 90); do ping -c 1 -W 1 10.9.0." + std::to_string(address) + " > /dev/null && break; done", creation_limit);
+    }
+
+    struct Used {
+        double seconds;
+        std::chrono::steady_clock::time_point when;
+    };
+    Used used(const std::string& name) {
+        const auto shown = run("rf list -o json " + name);
+        std::smatch found;
+        if (!std::regex_search(shown, found, std::regex{"\"cpu_time_ns\": *([0-9]+)"})) ADD_FAILURE() << shown;
+        return {found.empty() ? 0 : std::stod(found[1]) / 1e9, std::chrono::steady_clock::now()};
+    }
+    /// Share of one processor that a guest got between two looks.
+    static double share(const Used& from, const Used& to) {
+        return (to.seconds - from.seconds) / std::chrono::duration<double>(to.when - from.when).count();
+    }
+    static constexpr auto burn = " rf.run=sha256sum,/dev/zero";
+};
+
+TEST_F(Scheduling, ProcessorsAreSharedAsTheOperatorSaid) {
+    ASSERT_NO_FATAL_FAILURE(boot_with_tools());
+    create("sleeper", 4, "", "");
+    create("heavy", 2, "<shares>512</shares>", burn);
+    create("light", 3, "<shares>256</shares>", burn);
+    ASSERT_FALSE(HasFailure());
+    EXPECT_NE(run("rf vcpu-list heavy"), "");
+
+    const auto heavy = used("heavy"), light = used("light");
+    const auto answers = run("ping -c 40 -i 0.2 -W 2 10.9.0.4", 60s);
+    const auto heavy_later = used("heavy"), light_later = used("light");
+    const double heavy_share = share(heavy, heavy_later), light_share = share(light, light_later);
+    RecordProperty("heavy_share", std::to_string(heavy_share));
+    RecordProperty("light_share", std::to_string(light_share));
+    EXPECT_NEAR((heavy_later.seconds - heavy.seconds) / (light_later.seconds - light.seconds), 2, 0.3);
+    EXPECT_GT(heavy_share + light_share, 0.9) << "the processor was idle while two guests wanted it";
+    EXPECT_NE(answers.find(" 0% packet loss"), std::string::npos) << answers;
+    std::smatch average;
+    ASSERT_TRUE(std::regex_search(answers, average, std::regex{"min/avg/max = [0-9.]+/([0-9.]+)/"})) << answers;
+    RecordProperty("sleeper_average_ms", average[1].str());
+    EXPECT_LT(std::stod(average[1]), 10) << "a guest that wakes waits for those that compute\n" << answers;
+
+    run("rf destroy heavy; rf destroy light");
+    create("capped", 5, "<period>100000</period><quota>25000</quota>", burn);
+    const auto capped = used("capped");
+    std::this_thread::sleep_for(measured);
+    EXPECT_NEAR(share(capped, used("capped")), 0.25, 0.04);
+
+    run("rf destroy capped; rf destroy sleeper");
+    std::this_thread::sleep_for(1s);
+    const double busy = machine().processor_seconds();
+    std::this_thread::sleep_for(4s);
+    EXPECT_LT((machine().processor_seconds() - busy) / 4, 0.5) << "a host with nothing to do keeps its processors busy";
+    STEP(machine().power_off());
+    expect_healthy_log();
+}
+
+}  // namespace
