@@ -22,7 +22,7 @@ DOM0_SHARED_SOURCES := $(addprefix hypervisor/dom0/,elf.cpp notes.cpp bzimage.cp
 DOM0_BIN_SOURCES := $(foreach program,$(DOM0_PROGRAMS),$(wildcard dom0-tools/bin/$(program)/*.cpp))
 DOM0_TEST_SOURCES := $(foreach room,$(DOM0_ROOMS),$(wildcard tests/host/dom0-tools/$(room)/*.cpp))
 
-DOM0_FLAGS := -std=c++23 -O2 -g -Wall -Wextra -Werror -MMD -MP -Idom0-tools -Iguest-abi -Ihypervisor
+DOM0_FLAGS := -std=c++23 -O2 -g1 -Wall -Wextra -Werror -MMD -MP -Idom0-tools -Iguest-abi -Ihypervisor
 # Flags of the room that a target's stem ($*, room/file or tests/room/file) lies in.
 dom0_room_flags = $(DOM0_FLAGS_$(firstword $(subst /, ,$(patsubst tests/%,%,$*))))
 # No optimization: compiling the sanitizers' code takes four times as long with it, and running it takes seconds.

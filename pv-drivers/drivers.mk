@@ -16,7 +16,7 @@ BACKD_TOOLS := $(patsubst %,$(BUILD)/dom0/obj/%.o,xen/descriptor xen/event_chann
 # What the tests use of the tools, built with their sanitizers.
 DRIVER_TEST_DOORS := $(wildcard dom0-tools/xen/*.cpp)
 
-DRIVER_FLAGS := -std=c++23 -O2 -g -Wall -Wextra -Wnon-virtual-dtor -Werror -MMD -MP -Ipv-drivers -Idom0-tools -Iguest-abi
+DRIVER_FLAGS := -std=c++23 -O2 -g1 -Wall -Wextra -Wnon-virtual-dtor -Werror -MMD -MP -Ipv-drivers -Idom0-tools -Iguest-abi
 DRIVER_SANITIZERS := -O0 -fsanitize=address,undefined -fno-sanitize-recover=undefined
 DRIVER_LIBS := -luring -lseccomp
 
