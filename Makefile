@@ -48,14 +48,14 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 
 # ---- other components ----------------------------------------------------------------------------------------------
 
--include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/host/host.mk dom0-tools/tools.mk \
+-include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/models/models.mk tests/host/host.mk dom0-tools/tools.mk \
 	pv-drivers/drivers.mk pv-drivers/examples.mk
 
 # ---- Debian packages that building and testing need ------------------------------------------------------------------
 
 PACKAGES := g++-12 make grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio e2fsprogs qemu-system-x86 ovmf \
 	busybox-static libxen-dev libgtest-dev libboost1.81-dev libxml2-dev libcli11-dev liburing-dev libseccomp-dev \
-	liblzma-dev libzstd-dev liblz4-dev zlib1g-dev binutils
+	liblzma-dev libzstd-dev liblz4-dev zlib1g-dev binutils spin
 
 .PHONY: deps
 deps:
@@ -66,8 +66,8 @@ deps:
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers
-STORIES := boot_errors dom0_boot oracle_guest example_guest toolstack
+TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers models
+STORIES := dom0_boot scheduling boot_errors dom0_kernels oracle_guest example_guest toolstack store
 .PHONY: test unit-tests stories
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))
