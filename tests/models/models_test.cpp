@@ -35,7 +35,7 @@ TEST_P(Models, HoldUntilTheyAreBroken) {
     fs::create_directories(directory);
     const std::string define = *defect ? std::string{"-D"} + defect : "";
     // spin writes pan.c where it stands; the search is exhaustive, with fair scheduling, for safety and liveness
-    const auto searched = run_program({"sh", "-c", "cd \"$1\" && spin $2 -a \"$3\" >&2 && gcc-12 -O1 -w -DNFAIR=3 -o pan pan.c && "
+    const auto searched = run_program({"sh", "-c", "cd \"$1\" && spin '-Pgcc-12 -E -x c' $2 -a \"$3\" >&2 && gcc-12 -O1 -w -DNFAIR=3 -o pan pan.c && "
                                        "timeout 120 ./pan -a -f -m1000000", "search", directory, define, source});
     fs::remove_all(directory);
     ASSERT_TRUE(searched) << searched.error().message;
