@@ -48,7 +48,7 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 
 # ---- other components ----------------------------------------------------------------------------------------------
 
--include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/models/models.mk tests/host/host.mk dom0-tools/tools.mk \
+-include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/models/models.mk tests/house/house.mk tests/host/host.mk dom0-tools/tools.mk \
 	pv-drivers/drivers.mk pv-drivers/examples.mk
 
 # ---- Debian packages that building and testing need ------------------------------------------------------------------
@@ -66,7 +66,7 @@ deps:
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers models
+TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers models house
 STORIES := dom0_boot scheduling boot_errors dom0_kernels oracle_guest example_guest toolstack store
 .PHONY: test unit-tests stories
 test: unit-tests stories

@@ -1,0 +1,7 @@
+# SPDX-License-Identifier: MIT
+# What holds for the tree as a whole. Included by the top Makefile.
+BUILD ?= build
+
+$(BUILD)/tests/house: tests/house/house_test.cpp
+	@mkdir -p $(@D); echo "TEST  $<"
+	@$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -DRF_SOURCE_DIRECTORY='"$(CURDIR)"' -o $@ $< -lgtest -lgtest_main
