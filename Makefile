@@ -19,13 +19,15 @@ DEPENDENCIES = -MMD -MP
 
 # ---- hypervisor ----------------------------------------------------------------------------------------------------
 
-HV_ROOMS := base cpu mm guest dev time pvmmu sched event grant pvcpu domain hypercall dom0 dom0/codec entry boot
+HV_ROOMS := base cpu mm guest dev time pvmmu sched event grant pvcpu domain hypercall dom0 dom0/codec audit entry boot
 HV_SOURCES := $(foreach room,$(HV_ROOMS),$(wildcard hypervisor/$(room)/*.cpp hypervisor/$(room)/*.S)) hypervisor/main.cpp
 HV_OBJECTS := $(patsubst hypervisor/%,$(BUILD)/hypervisor/%.o,$(HV_SOURCES))
 HV_INCLUDES := -Ihypervisor -Iguest-abi
 HV_FLAGS := -std=c++23 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -fPIE -fvisibility=hidden -mcmodel=small \
 	-mno-red-zone -mgeneral-regs-only -fno-threadsafe-statics -fno-asynchronous-unwind-tables -fno-stack-protector \
 	-fcf-protection=none -fno-omit-frame-pointer -ffunction-sections -fdata-sections -fno-strict-aliasing $(WARNINGS)
+# make CHECKS=1: the hypervisor watches over its own rules as it runs (hypervisor/base/checks.hpp)
+HV_FLAGS += $(if $(CHECKS),-DRF_CHECKS)
 HV_LINK := -Wl,--no-relax -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=sha1 -Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack
 
 .PHONY: all hypervisor
@@ -49,30 +51,30 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 # ---- other components ----------------------------------------------------------------------------------------------
 
 -include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/models/models.mk tests/house/house.mk tests/host/host.mk dom0-tools/tools.mk \
-	pv-drivers/drivers.mk pv-drivers/examples.mk
+	pv-drivers/drivers.mk pv-drivers/examples.mk tests/hostile/hostile.mk
 
 # ---- Debian packages that building and testing need ------------------------------------------------------------------
 
 PACKAGES := g++-12 make grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio e2fsprogs qemu-system-x86 ovmf \
 	busybox-static libxen-dev libgtest-dev libboost1.81-dev libxml2-dev libcli11-dev liburing-dev libseccomp-dev \
-	liblzma-dev libzstd-dev liblz4-dev zlib1g-dev binutils spin
+	liblzma-dev libzstd-dev liblz4-dev zlib1g-dev binutils spin kmod mmdebstrap debian-archive-keyring
 
 .PHONY: deps
 deps:
 	@missing=(); for package in $(PACKAGES); do \
 		dpkg-query -W -f='$${Status}' $$package 2>/dev/null | grep -q 'install ok installed' || missing+=($$package); done; \
 	if [ $${#missing[@]} -gt 0 ]; then echo "installing: $${missing[*]}"; apt-get update -qq; \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$${missing[@]}" >/dev/null; fi
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -q --no-install-recommends "$${missing[@]}" | sed -un 's/^\(Get:\|Setting up\) /  &/p'; fi
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
 TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers models house
-STORIES := dom0_boot scheduling boot_errors dom0_kernels oracle_guest example_guest toolstack store
+STORIES := dom0_boot scheduling boot_errors dom0_kernels oracle_guest example_guest toolstack store debian
 .PHONY: test unit-tests stories
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))
 unit-tests: $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS))
-stories: hypervisor images qemu10 guests tools $(BUILD)/dom0/rf-backd $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
+stories: hypervisor images debian-disk qemu10 guests tools $(BUILD)/dom0/rf-backd $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
 
 # ---- Dom0's side into a Debian root file system ----------------------------------------------------------------------
 
@@ -82,16 +84,20 @@ install: hypervisor tools $(BUILD)/dom0/rf-backd
 	install -D -m 0644 $(BUILD)/ringfort $(DESTDIR)/boot/ringfort
 	strip --strip-debug $(DESTDIR)/boot/ringfort
 	install -D -m 0755 -t $(DESTDIR)/usr/sbin $(BUILD)/dom0/rf
-	install -D -m 0755 -t $(DESTDIR)/usr/lib/ringfort $(BUILD)/dom0/rf-stored $(BUILD)/dom0/rf-consoled $(BUILD)/dom0/rfd $(BUILD)/dom0/rf-backd
-	strip --strip-unneeded $(DESTDIR)/usr/sbin/rf $(DESTDIR)/usr/lib/ringfort/*
-	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system dom0-tools/units/*.service
+	install -D -m 0755 -t $(DESTDIR)/usr/lib/ringfort $(addprefix $(BUILD)/dom0/,rf-stored rf-consoled rfd rf-backd)
+	strip --strip-unneeded $(DESTDIR)/usr/sbin/rf $(addprefix $(DESTDIR)/usr/lib/ringfort/,rf-stored rf-consoled rfd rf-backd)
+	install -D -m 0755 -t $(DESTDIR)/usr/lib/ringfort dom0-tools/units/ringfort-guests
+	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system dom0-tools/units/*.service dom0-tools/units/*.mount
 	install -D -m 0755 -t $(DESTDIR)/etc/grub.d dom0-tools/units/09_ringfort
+	install -D -m 0644 -t $(DESTDIR)/usr/share/doc/ringfort README.md docs/toolstack.md
+	install -d -m 0755 $(DESTDIR)/etc/ringfort/autostart
 
 # ---- a guest running in QEMU, from nothing ---------------------------------------------------------------------------
 
 .PHONY: run
 run: deps
-	@$(MAKE) --no-print-directory hypervisor tools $(BUILD)/dom0/rf-backd images $(BUILD)/tests/boot
+	@echo "building Ringfort and the images of its test machine (minutes the first time)"
+	@$(MAKE) --no-print-directory $(if $(filter -j%,$(MAKEFLAGS)),,-j$$(nproc)) hypervisor tools guests $(BUILD)/dom0/rf-backd images $(BUILD)/tests/boot
 	@tests/demo/run $(BUILD)
 
 .PHONY: clean

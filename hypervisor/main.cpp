@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// The wiring of the machine: brings the rooms up from the ground floor, builds Dom0, and lets it run.
+#include "audit/machine_audit.hpp"
 #include "base/log.hpp"
 #include "base/panic.hpp"
 #include "base/panic_hooks.hpp"
@@ -16,6 +17,7 @@
 #include "dev/console.hpp"
 #include "dev/power.hpp"
 #include "dev/rtc.hpp"
+#include "domain/counts.hpp"
 #include "dom0/first_domain.hpp"
 #include "entry/begin.hpp"
 #include "event/registry.hpp"
@@ -192,6 +194,8 @@ void hypervisor_main(rf::boot::BootInfo const& info)
     prepare_page_tables();
     unsigned const processors = start_processors(khz);
     start_interrupts();
+    audit::enable();
+    domain::enable_counts();
     publish_memory_map(info);
     if (!dom0::start_first_domain(info, processors))
         dev::power::reset_unless_forbidden();

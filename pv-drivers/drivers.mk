@@ -23,7 +23,7 @@ DRIVER_LIBS := -luring -lseccomp
 DRIVER_OBJECTS := $(patsubst pv-drivers/%.cpp,$(BUILD)/dom0/drivers.obj/%.o,$(DRIVER_SOURCES))
 BACKD_OBJECTS := $(patsubst pv-drivers/%.cpp,$(BUILD)/dom0/drivers.obj/%.o,$(BACKD_SOURCES))
 DRIVER_TEST_OBJECTS := $(patsubst %.cpp,$(BUILD)/tests/host_drivers.obj/%.o,$(DRIVER_SOURCES) $(DRIVER_TEST_DOORS) \
-                       $(DRIVER_TEST_SOURCES) pv-drivers/bin/rf-backd/reactor.cpp)
+                       $(DRIVER_TEST_SOURCES) pv-drivers/bin/rf-backd/reactor.cpp pv-drivers/bin/rf-backd/confinement.cpp)
 
 .PHONY: drivers host-drivers-test
 drivers: $(BUILD)/dom0/rf-backd
@@ -40,7 +40,7 @@ $(BUILD)/tests/host_drivers.obj/%.o: %.cpp
 	@echo "CXX   $@"; $(CXX) $(DRIVER_FLAGS) $(DRIVER_SANITIZERS) -Itests/host/pv-drivers -c $< -o $@
 
 $(BUILD)/tests/host_drivers: $(DRIVER_TEST_OBJECTS)
-	@echo "CXX   $@"; $(CXX) $(DRIVER_SANITIZERS) -o $@ $^ -lgtest -lgtest_main -luring
+	@echo "CXX   $@"; $(CXX) $(DRIVER_SANITIZERS) -o $@ $^ -lgtest -lgtest_main $(DRIVER_LIBS)
 
 host-drivers-test: $(BUILD)/tests/host_drivers
 	$(BUILD)/tests/host_drivers --gtest_brief=1

@@ -10,9 +10,9 @@ GUEST_FLAGS := -std=c++23 -O2 -ffreestanding -fno-exceptions -fno-rtti -fno-pie 
 	-fdata-sections -fno-strict-aliasing -fno-tree-loop-distribute-patterns -Wall -Wextra -Wnon-virtual-dtor -Werror
 GUEST_LINK := -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=none -Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack
 # what an 8 MiB domain can spare without thinking about it
-GUEST_SIZE_LIMIT := 65536
+GUEST_MEMORY_LIMIT := 163840
 
-RUNTIME_OBJECTS := $(patsubst pv-drivers/%,$(BUILD)/obj/guests/%.o,$(wildcard pv-drivers/runtime/*.cpp pv-drivers/runtime/*.S))
+RUNTIME_OBJECTS := $(patsubst pv-drivers/%,$(BUILD)/obj/guests/%.o,$(wildcard pv-drivers/front/*.cpp pv-drivers/runtime/*.cpp pv-drivers/runtime/*.S))
 GUEST_PROGRAMS := $(addprefix $(BUILD)/guests/,$(GUEST_NAMES))
 
 .PHONY: guests
@@ -26,8 +26,8 @@ $(foreach name,$(GUEST_NAMES),$(eval $(call guest_rule,$(name))))
 $(GUEST_PROGRAMS): $(RUNTIME_OBJECTS) pv-drivers/runtime/guest.ld
 	@mkdir -p $(@D); echo "LINK  $@"
 	@$(GUEST_CXX) $(GUEST_LINK) -T pv-drivers/runtime/guest.ld -o $@ $(filter %.o,$^)
-	@size=$$(stat -c %s $@); [ $$size -lt $(GUEST_SIZE_LIMIT) ] || \
-		{ echo "$@ has $$size bytes, the limit is $(GUEST_SIZE_LIMIT)" >&2; exit 1; }
+	@bytes=$$(size $@ | awk 'NR == 2 { print $$4 }'); [ $$bytes -lt $(GUEST_MEMORY_LIMIT) ] || \
+		{ echo "$@ takes $$bytes bytes of memory, the limit is $(GUEST_MEMORY_LIMIT)" >&2; exit 1; }
 
 $(BUILD)/obj/guests/%.cpp.o: pv-drivers/%.cpp
 	@mkdir -p $(@D); echo "CXX   $<"
@@ -37,4 +37,22 @@ $(BUILD)/obj/guests/%.S.o: pv-drivers/%.S
 	@mkdir -p $(@D); echo "AS    $<"
 	@$(GUEST_CXX) -MMD -MP -c $< -o $@
 
--include $(wildcard $(BUILD)/obj/guests/runtime/*.d $(BUILD)/obj/guests/examples/*/*.d)
+# ---- host tests of the frontends and of the examples' pure parts -------------------------------------------------------
+
+GUEST_TEST_SOURCES := $(wildcard pv-drivers/front/*.cpp tests/host/pv-drivers/front/*.cpp) \
+	$(filter-out %/network_responder.cpp,$(wildcard pv-drivers/examples/network-responder/*.cpp)) \
+	$(wildcard tests/host/pv-drivers/examples/*/*.cpp)
+GUEST_TEST_OBJECTS := $(patsubst %.cpp,$(BUILD)/tests/host_guests.obj/%.o,$(GUEST_TEST_SOURCES))
+GUEST_TEST_FLAGS := -std=c++23 -O0 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -Wall -Wextra -Wnon-virtual-dtor -Werror \
+	-MMD -MP -Ipv-drivers -Iguest-abi -Ipv-drivers/examples/network-responder -Itests/host/pv-drivers/front
+
+$(BUILD)/tests/host_guests.obj/%.o: %.cpp
+	@mkdir -p $(@D); echo "CXX   $@"
+	@$(GUEST_CXX) $(GUEST_TEST_FLAGS) -c $< -o $@
+
+$(BUILD)/tests/host_guests: $(GUEST_TEST_OBJECTS)
+	@mkdir -p $(@D); echo "LINK  $@"
+	@$(GUEST_CXX) -fsanitize=address,undefined -o $@ $^ -lgtest -lgtest_main
+
+-include $(wildcard $(BUILD)/obj/guests/front/*.d $(BUILD)/obj/guests/runtime/*.d $(BUILD)/obj/guests/examples/*/*.d)
+-include $(GUEST_TEST_OBJECTS:.o=.d)

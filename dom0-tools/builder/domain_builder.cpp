@@ -23,13 +23,14 @@ Result<BuiltDomain> DomainBuilder::build(const BuildRequest& request)
     BuiltDomain built;
     built.store_port = BUILD_TRY(memory_control_.allocate_port(domain_, xen::dom0));
     built.console_port = BUILD_TRY(memory_control_.allocate_port(domain_, xen::dom0));
-    BUILD_CHECK(give_memory(request));
     built.store_frame = memory_.frame(request.plan.store_ring);
     built.console_frame = memory_.frame(request.plan.console_ring);
     shared_info_frame_ = BUILD_TRY(control_.info(domain_)).shared_info_frame;
 
     BUILD_CHECK(load_segments(request));
+    request.watch.lap("load");
     BUILD_CHECK(memory_.write(request.plan.places.initrd.first, request.initrd, request.initrd.size()));
+    request.watch.lap("initrd");
     BUILD_CHECK(clear_rings(built));
     BUILD_CHECK(write_start_info(request, built));
     BUILD_CHECK(write_tables(request.plan));
@@ -37,27 +38,30 @@ Result<BuiltDomain> DomainBuilder::build(const BuildRequest& request)
         const Pfn pfn{(*page - request.plan.places.virt_base) >> page_shift};
         BUILD_CHECK(control_.fill_hypercall_page(domain_, memory_.frame(pfn)));
     }
+    request.watch.lap("tables");
     // From here on no page table may be mapped writable by anybody; write_tables has unmapped them.
     BUILD_CHECK(memory_control_.pin_l4(domain_, memory_.frame(request.plan.places.tables.first)));
+    request.watch.lap("pin");
     BUILD_CHECK(start_vcpu(request));
     BUILD_CHECK(seed_grants(built));
+    request.watch.lap("vcpu");
     return built;
 }
 
-Result<void> DomainBuilder::give_memory(const BuildRequest& request)
+Result<void> DomainBuilder::populate(std::uint64_t pages, std::uint64_t maximum_pages)
 {
     ::xen::e820entry ram{};
-    ram.size = request.maximum_pages << page_shift;
+    ram.size = maximum_pages << page_shift;
     ram.type = ::xen::E820_RAM;
     BUILD_CHECK(memory_control_.set_memory_map(domain_, std::span(&ram, 1)));
     // Claimed first, so that two domains built at once do not both run out half-way.
-    if (auto claimed = memory_control_.claim(domain_, request.pages); !claimed) {
+    if (auto claimed = memory_control_.claim(domain_, pages); !claimed) {
         if (claimed.error().code == ENOMEM)
             return fail(Kind::no_resource, "the hypervisor has less free memory than the " +
-                                               std::to_string(request.pages >> (20 - page_shift)) + " MiB that the domain needs");
+                                               std::to_string(pages >> (20 - page_shift)) + " MiB that the domain needs");
         return fail(claimed.error());
     }
-    auto populated = memory_.populate(request.pages);
+    auto populated = memory_.populate(pages);
     // What is left of the claim, if populating stopped half-way, would stay reserved until the domain is gone: harmless.
     (void)memory_control_.claim(domain_, 0);
     return populated;
@@ -69,9 +73,10 @@ Result<void> DomainBuilder::load_segments(const BuildRequest& request)
     request.kernel.elf().for_each_segment([&](const dom0::Segment& segment) {
         if (!done)
             return;
+        const Source contents = request.kernel.contents(segment);
         const std::uint64_t address = request.kernel.notes().pseudo_physical(segment);
         const std::uint64_t offset = address & ~page_mask;
-        const std::uint64_t in_page = std::min<std::uint64_t>(segment.contents.size(), offset ? page_size - offset : 0);
+        const std::uint64_t in_page = std::min<std::uint64_t>(contents.size(), offset ? page_size - offset : 0);
         const Pfn first{address >> page_shift};
         if (in_page) {
             // A segment that does not begin with a page shares it with the one before.
@@ -80,11 +85,13 @@ Result<void> DomainBuilder::load_segments(const BuildRequest& request)
                 done = std::unexpected(page.error());
                 return;
             }
-            std::memcpy(page->data() + offset, segment.contents.data(), in_page);
+            done = contents.copy(0, {page->data() + offset, in_page});
+            if (!done)
+                return;
         }
         const std::uint64_t skipped = offset ? page_size - offset : 0;
         if (segment.memory_bytes > skipped)
-            done = memory_.write(first + (offset ? 1 : 0), segment.contents.subspan(in_page), segment.memory_bytes - skipped);
+            done = memory_.write(first + (offset ? 1 : 0), contents.from(in_page), segment.memory_bytes - skipped);
     });
     return done;
 }
@@ -118,7 +125,7 @@ Result<void> DomainBuilder::write_start_info(const BuildRequest& request, const 
     facts.initrd_bytes = request.initrd.size();
     facts.command_line = request.command_line;
     const ::xen::start_info info = make_start_info(request.plan, facts);
-    return memory_.write(request.plan.places.start_info.first, std::as_bytes(std::span(&info, 1)), page_size);
+    return memory_.write(request.plan.places.start_info.first, Source(std::as_bytes(std::span(&info, 1))), page_size);
 }
 
 Result<void> DomainBuilder::clear_rings(const BuiltDomain& built)

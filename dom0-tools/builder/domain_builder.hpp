@@ -10,17 +10,17 @@
 #include "builder/guest_memory.hpp"
 #include "builder/kernel_image.hpp"
 #include "builder/start_info.hpp"
+#include "builder/stop_watch.hpp"
 #include "xen/domain_control.hpp"
 
 namespace rf::builder {
 
 struct BuildRequest {
     const KernelImage& kernel;
-    std::span<const std::byte> initrd;  ///< empty: none
+    Source initrd;                      ///< empty: none
     std::string command_line;
-    std::uint64_t pages = 0;            ///< at the start
-    std::uint64_t maximum_pages = 0;    ///< what its memory map shows
-    GuestPlan plan;                     ///< made for this kernel, initrd and number of pages
+    GuestPlan plan;                     ///< made for this kernel, this initrd and the pages that were populated
+    StopWatch& watch;
 };
 
 /// What others need to connect to the guest.
@@ -38,10 +38,12 @@ public:
     {
     }
 
+    /// Gives the domain its memory; `maximum_pages` is what its memory map shows. Needs no kernel yet.
+    [[nodiscard]] Result<void> populate(std::uint64_t pages, std::uint64_t maximum_pages);
+    /// All the rest; after populate().
     [[nodiscard]] Result<BuiltDomain> build(const BuildRequest& request);
 
 private:
-    [[nodiscard]] Result<void> give_memory(const BuildRequest& request);
     [[nodiscard]] Result<void> load_segments(const BuildRequest& request);
     [[nodiscard]] Result<void> write_tables(const GuestPlan& plan);
     [[nodiscard]] Result<void> write_start_info(const BuildRequest& request, const BuiltDomain& built);

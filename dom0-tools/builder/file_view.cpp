@@ -10,12 +10,13 @@
 namespace rf::builder {
 
 FileView::FileView(FileView&& other) noexcept
-    : address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)), status_(other.status_)
+    : descriptor_(std::exchange(other.descriptor_, -1)), address_(std::exchange(other.address_, nullptr)), size_(std::exchange(other.size_, 0)), status_(other.status_)
 {
 }
 
 FileView& FileView::operator=(FileView&& other) noexcept
 {
+    std::swap(descriptor_, other.descriptor_);
     std::swap(address_, other.address_);
     std::swap(size_, other.size_);
     std::swap(status_, other.status_);
@@ -26,6 +27,23 @@ FileView::~FileView()
 {
     if (address_)
         ::munmap(address_, size_);
+    if (descriptor_ >= 0)
+        ::close(descriptor_);
+}
+
+Result<void> FileView::read(std::size_t offset, std::span<std::byte> to) const
+{
+    while (!to.empty()) {
+        const ssize_t count = ::pread(descriptor_, to.data(), to.size(), static_cast<off_t>(offset));
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count <= 0)
+            return fail(count < 0 ? kind_of(errno) : Kind::invalid,
+                        std::string("cannot read a file of the domain: ") + (count < 0 ? std::strerror(errno) : "it has become shorter meanwhile"));
+        to = to.subspan(static_cast<std::size_t>(count));
+        offset += static_cast<std::size_t>(count);
+    }
+    return {};
 }
 
 Result<FileView> FileView::open(const std::string& path, const char* what)
@@ -39,19 +57,17 @@ Result<FileView> FileView::open(const std::string& path, const char* what)
     if (descriptor < 0)
         return because(errno);
     FileView view;
+    view.descriptor_ = descriptor;
     const bool known = ::fstat(descriptor, &view.status_) == 0;
     const int problem = errno;
     if (known && S_ISREG(view.status_.st_mode) && view.status_.st_size > 0) {
         view.size_ = static_cast<std::size_t>(view.status_.st_size);
         void* const address = ::mmap(nullptr, view.size_, PROT_READ, MAP_PRIVATE, descriptor, 0);
-        const int map_problem = errno;
-        ::close(descriptor);
         if (address == MAP_FAILED)
-            return because(map_problem);
+            return because(errno);
         view.address_ = address;
         return view;
     }
-    ::close(descriptor);
     if (!known)
         return because(problem);
     return fail(Kind::invalid, "the " + subject + (S_ISREG(view.status_.st_mode) ? " is empty" : " is not a regular file"));

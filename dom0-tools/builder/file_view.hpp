@@ -24,10 +24,13 @@ public:
     [[nodiscard]] static Result<FileView> open(const std::string& path, const char* what);
 
     [[nodiscard]] std::span<const std::byte> bytes() const { return {static_cast<const std::byte*>(address_), size_}; }
+    /// Reads from `offset` on until `to` is full.
+    [[nodiscard]] Result<void> read(std::size_t offset, std::span<std::byte> to) const;
     /// What the kernel knew about the file when it was opened.
     [[nodiscard]] const struct stat& status() const { return status_; }
 
 private:
+    int descriptor_ = -1;
     void* address_ = nullptr;
     std::size_t size_ = 0;
     struct stat status_ {};

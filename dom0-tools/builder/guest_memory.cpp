@@ -13,7 +13,7 @@ constexpr std::size_t clears_per_call = 1024;
 
 bool is_zero(std::span<const std::byte> page)
 {
-    return page.empty() || (page[0] == std::byte{0} && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0);
+    return page[0] == std::byte{0} && std::memcmp(page.data(), page.data() + 1, page.size() - 1) == 0;
 }
 
 }  // namespace
@@ -77,18 +77,18 @@ Result<void> GuestMemory::clear(std::span<const std::uint64_t> frames) const
     return {};
 }
 
-Result<void> GuestMemory::write(Pfn first, std::span<const std::byte> contents, std::uint64_t bytes) const
+Result<void> GuestMemory::write(Pfn first, const Source& contents, std::uint64_t bytes) const
 {
-    const auto page_of = [&](std::uint64_t index) {
+    const auto size_of = [&](std::uint64_t index) {
         const std::size_t start = std::min<std::size_t>(index * page_size, contents.size());
-        return contents.subspan(start, std::min<std::size_t>(page_size, contents.size() - start));
+        return std::min<std::size_t>(page_size, contents.size() - start);
     };
     const std::uint64_t count = (std::max<std::uint64_t>(bytes, contents.size()) + page_size - 1) / page_size;
     std::vector<xen::Mfn> written;
     std::vector<std::uint64_t> pages;
     std::vector<std::uint64_t> zero;
     for (std::uint64_t i = 0; i < count; ++i) {
-        if (is_zero(page_of(i))) {
+        if (size_of(i) == 0 || (contents.is_memory() && is_zero(contents.bytes().subspan(i * page_size, size_of(i))))) {
             zero.push_back(frame(first + i).value);
         } else {
             written.push_back(frame(first + i));
@@ -99,10 +99,16 @@ Result<void> GuestMemory::write(Pfn first, std::span<const std::byte> contents, 
     if (written.empty())
         return {};
     const xen::ForeignMap mapped = BUILD_TRY(xen::ForeignMap::map(privcmd_, domain_, written, xen::Access::read_write));
-    for (std::size_t i = 0; i < pages.size(); ++i) {
-        const auto page = page_of(pages[i]);
-        std::memcpy(mapped.page(i).data(), page.data(), page.size());
-        std::memset(mapped.page(i).data() + page.size(), 0, page_size - page.size());
+    // Runs of neighbours at once: a file is then read by a single call.
+    for (std::size_t i = 0; i < pages.size();) {
+        std::size_t run = 1;
+        while (i + run < pages.size() && pages[i + run] == pages[i] + run)
+            ++run;
+        const std::size_t start = pages[i] * page_size;
+        const std::size_t length = std::min<std::size_t>(run * page_size, contents.size() - start);
+        BUILD_CHECK(contents.copy(start, {mapped.data() + i * page_size, length}));
+        std::memset(mapped.data() + i * page_size + length, 0, run * page_size - length);
+        i += run;
     }
     return {};
 }

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "builder/failure.hpp"
+#include "builder/source.hpp"
 #include "dom0/plan.hpp"
 #include "xen/foreign_map.hpp"
 #include "xen/memory_control.hpp"
@@ -26,7 +27,7 @@ public:
     /// Maps a run of guest frames writable.
     [[nodiscard]] Result<xen::ForeignMap> map(dom0::PfnRange range) const;
     /// Fills the run of frames that begins with `first` with `contents`, then zeros up to `bytes` and to the page's end.
-    [[nodiscard]] Result<void> write(Pfn first, std::span<const std::byte> contents, std::uint64_t bytes) const;
+    [[nodiscard]] Result<void> write(Pfn first, const Source& contents, std::uint64_t bytes) const;
 
 private:
     [[nodiscard]] Result<void> clear(std::span<const std::uint64_t> frames) const;

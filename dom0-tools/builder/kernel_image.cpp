@@ -17,57 +17,78 @@ std::unexpected<Failure> unfit(const std::string& path, dom0::Problem problem)
 
 }  // namespace
 
-Result<std::span<const std::byte>> KernelImage::unpack(const std::string& path, std::span<const std::byte> payload)
-{
-    const dom0::Packing packing = dom0::identify(payload);
-    if (packing == dom0::Packing::none)
-        return payload;
-    const auto size = dom0::unpacked_size(packing, payload);
-    if (!size)
-        return unfit(path, size.error());
-    if (*size > most_kernel_bytes)
-        return fail(Kind::invalid, "kernel " + path + ": it claims to unpack to " + std::to_string(*size) + " bytes, more than any kernel");
-    unpacked_ = std::make_unique_for_overwrite<std::byte[]>(*size);
-    unpacked_bytes_ = *size;
-    const std::size_t scratch_bytes = dom0::scratch_size();
-    const std::unique_ptr<std::byte, decltype(&std::free)> scratch(
-        static_cast<std::byte*>(std::aligned_alloc(64, (scratch_bytes + 63) / 64 * 64)), std::free);
-    if (!scratch)
-        return fail(Kind::no_resource, "no memory to unpack kernel " + path);
-    const std::span<std::byte> out(unpacked_.get(), unpacked_bytes_);
-    if (const auto done = dom0::unpack(packing, payload, out, {scratch.get(), scratch_bytes}); !done)
-        return unfit(path, done.error());
-    return out;
-}
-
-Result<KernelImage> KernelImage::load(const std::string& path, const KernelCache& cache)
+Result<KernelImage> KernelImage::open(const std::string& path, const KernelCache& cache)
 {
     KernelImage image;
+    image.path_ = path;
     image.file_ = BUILD_TRY(FileView::open(path, "kernel"));
     std::span<const std::byte> kernel = image.file_.bytes();
     if (!dom0::is_elf(kernel)) {
-        const std::string key = KernelCache::key_of(image.file_.status());
-        if (auto cached = cache.find(key)) {
+        if (auto cached = cache.find(KernelCache::key_of(image.file_.status()))) {
             image.file_ = std::move(*cached);
             kernel = image.file_.bytes();
         } else {
             const auto payload = dom0::find_payload(kernel);
             if (!payload)
                 return unfit(path, payload.error());
-            kernel = BUILD_TRY(image.unpack(path, *payload));
-            if (image.unpacked_)
-                cache.keep(key, kernel);
+            kernel = *payload;
+            if (dom0::identify(kernel) != dom0::Packing::none) {
+                image.payload_ = kernel;
+                return image;
+            }
         }
     }
+    BUILD_CHECK(image.parse(kernel));
+    return image;
+}
+
+Result<void> KernelImage::unpack()
+{
+    const dom0::Packing packing = dom0::identify(payload_);
+    const auto size = dom0::unpacked_size(packing, payload_);
+    if (!size)
+        return unfit(path_, size.error());
+    if (*size > most_kernel_bytes)
+        return fail(Kind::invalid, "kernel " + path_ + ": it claims to unpack to " + std::to_string(*size) + " bytes, more than any kernel");
+    auto out = MemoryBlock::allocate(*size);
+    auto scratch = MemoryBlock::allocate(dom0::scratch_size());
+    if (!out || !scratch)
+        return fail(Kind::no_resource, "no memory to unpack kernel " + path_ + " (" + std::to_string(*size >> 20) + " MiB)");
+    if (const auto done = dom0::unpack(packing, payload_, out->bytes(), scratch->bytes()); !done)
+        return unfit(path_, done.error());
+    BUILD_CHECK(parse(out->bytes()));
+    unpacked_ = std::move(*out);
+    payload_ = {};
+    return {};
+}
+
+void KernelImage::keep(const KernelCache& cache) const
+{
+    if (!unpacked_.bytes().empty())
+        cache.keep(KernelCache::key_of(file_.status()), unpacked_.bytes());
+}
+
+Result<KernelImage> KernelImage::load(const std::string& path, const KernelCache& cache)
+{
+    KernelImage image = BUILD_TRY(open(path, cache));
+    if (image.is_packed()) {
+        BUILD_CHECK(image.unpack());
+        image.keep(cache);
+    }
+    return image;
+}
+
+Result<void> KernelImage::parse(std::span<const std::byte> kernel)
+{
     const auto elf = dom0::ElfFile::open(kernel);
     if (!elf)
-        return unfit(path, elf.error());
-    image.elf_ = *elf;
-    const auto notes = dom0::read_notes(image.elf_);
+        return unfit(path_, elf.error());
+    const auto notes = dom0::read_notes(*elf);
     if (!notes)
-        return unfit(path, notes.error());
-    image.notes_ = *notes;
-    return image;
+        return unfit(path_, notes.error());
+    elf_ = *elf;
+    notes_ = *notes;
+    return {};
 }
 
 }  // namespace rf::builder

@@ -5,6 +5,7 @@
 #include <csignal>
 #include <cstring>
 #include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <spawn.h>
 #include <sys/syscall.h>
@@ -98,6 +99,11 @@ void BackendProcess::stop(std::chrono::steady_clock::time_point deadline) const
         (void)ends_until(std::chrono::steady_clock::now() + kill_patience);
     }
     ::unlink(path.c_str());
+    // What it kept for a successor, if it was killed and none came.
+    std::error_code ignored;
+    for (const auto& file : std::filesystem::directory_iterator(state_.root() + "/backd", ignored))
+        if (file.path().filename().string().starts_with(std::to_string(domain_.value) + "."))
+            std::filesystem::remove(file.path(), ignored);
 }
 
 }  // namespace rf::lifecycle

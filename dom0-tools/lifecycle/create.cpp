@@ -3,10 +3,13 @@
 
 #include <algorithm>
 #include <ctime>
+#include <iterator>
+#include <optional>
 
 #include "builder/domain_builder.hpp"
+#include "builder/kernel_loading.hpp"
 #include "lifecycle/destroy.hpp"
-#include "lifecycle/devices.hpp"
+#include "lifecycle/device_creation.hpp"
 #include "lifecycle/domain_list.hpp"
 #include "lifecycle/preflight.hpp"
 #include "lifecycle/store_tree.hpp"
@@ -18,22 +21,6 @@ constexpr auto device_patience = std::chrono::seconds(20);
 constexpr std::uint64_t memory_slack_kib = 1024;  ///< as xl grants: room for pages that a guest exchanges
 constexpr std::uint32_t usual_event_channels = 1023;
 constexpr std::int32_t hypervisors_choice = -1;
-
-/// Records how long each step takes.
-class StopWatch {
-public:
-    void lap(std::string step)
-    {
-        const auto now = Clock::now();
-        timings_.push_back({std::move(step), std::chrono::duration_cast<std::chrono::microseconds>(now - last_)});
-        last_ = now;
-    }
-    [[nodiscard]] std::vector<Timing> take() { return std::move(timings_); }
-
-private:
-    Clock::time_point last_ = Clock::now();
-    std::vector<Timing> timings_;
-};
 
 ::xen::xen_domctl_createdomain configuration_of(const config::DomainSpec& spec)
 {
@@ -68,22 +55,26 @@ public:
 private:
     [[nodiscard]] Result<void> check();
     [[nodiscard]] Result<void> make_domain();
+    [[nodiscard]] Result<void> publish();
     [[nodiscard]] Result<void> configure();
     [[nodiscard]] Result<void> place_vcpus();
-    [[nodiscard]] Result<void> build(const builder::BuildRequest& request);
-    [[nodiscard]] Result<void> finish();
-    [[nodiscard]] Result<void> complete(const builder::BuildRequest& request);
+    [[nodiscard]] Result<void> build();
+    [[nodiscard]] Result<void> complete();
 
     Session& session_;
     const StateDirectory& state_;
     const CreateRequest& request_;
     const config::DomainSpec& spec_;
+    builder::KernelLoading kernel_;
+    builder::FileView initrd_;
     DomainId id_;
     FileLock lock_;
     DomainRecord record_;
-    StopWatch watch_;
+    std::optional<DeviceCreation> devices_;
+    builder::StopWatch watch_;
 };
 
+/// Whatever can be refused before anything exists. The kernel is being unpacked when this returns.
 Result<void> Creation::check()
 {
     BUILD_CHECK(check_devices(spec_, request_.definition_file));
@@ -91,6 +82,9 @@ Result<void> Creation::check()
         return fail(Kind::unreachable, "rfd does not run, and domain '" + spec_.name +
                                            "' has devices served by backend processes, which rfd starts: start rfd, or have the kernel serve "
                                            "them (<driver name='phy'/> for disks, <driver name='netback'/> for interfaces)");
+    BUILD_CHECK(kernel_.begin(spec_.kernel, builder::KernelCache()));
+    if (!spec_.initrd.empty())
+        initrd_ = BUILD_TRY(builder::FileView::open(spec_.initrd, "initrd"));
     return {};
 }
 
@@ -104,16 +98,38 @@ Result<void> Creation::make_domain()
     BUILD_CHECK(check_memory(spec_, memory));
     const auto machine = BUILD_TRY(session_.system().physical_info());
     BUILD_CHECK(check_processors(spec_, machine.nr_cpus));
+    watch_.lap("check");
 
     id_ = BUILD_TRY(session_.control().create(configuration_of(spec_)));
     // From here on a failure must go through destroy_domain; run() sees to that.
     lock_ = BUILD_TRY(state_.lock(id_, StateDirectory::Waiting::yes));
-    record_ = {id_,  spec_.name, spec_.uuid, Stage::building, spec_.definition, request_.definition_file, std::time(nullptr),
-               request_.quick_ends};
+    record_ = {id_,
+               spec_.name,
+               spec_.uuid,
+               Stage::building,
+               spec_.definition,
+               request_.definition_file,
+               std::time(nullptr),
+               request_.quick_ends,
+               spec_.needs_backend_process()};
     BUILD_CHECK(state_.save(record_));
+    BUILD_CHECK(publish());
+    watch_.lap("create");
+    return {};
+}
+
+/// Everything that stands in the store from the start, devices too: their backends come up while the domain is built.
+Result<void> Creation::publish()
+{
     // A domain that had this number before and was not cleaned up by whoever made it.
     BUILD_CHECK(session_.store.remove(domain_path(id_)));
-    return write_entries(session_, domain_entries(spec_, id_, record_.created));
+    StoreEntries entries = domain_entries(spec_, id_, record_.created);
+    devices_.emplace(spec_, id_);
+    std::ranges::move(BUILD_TRY(devices_->prepare()), std::back_inserter(entries));
+    BUILD_CHECK(session_.store.transact([&](auto transaction) { return session_.store.write_all(entries, transaction); }));
+    if (spec_.needs_backend_process())
+        BUILD_CHECK(session_.store.write(manager_bell, std::to_string(id_.value)));
+    return {};
 }
 
 Result<void> Creation::configure()
@@ -142,19 +158,27 @@ Result<void> Creation::place_vcpus()
     return {};
 }
 
-Result<void> Creation::build(const builder::BuildRequest& request)
+Result<void> Creation::build()
 {
-    const builder::BuiltDomain built = BUILD_TRY(builder::DomainBuilder(session_.privcmd, id_).build(request));
-    watch_.lap("build");
-    BUILD_CHECK(write_entries(session_, ring_entries(id_, built)));
+    builder::DomainBuilder builder(session_.privcmd, id_);
+    const std::uint64_t pages = spec_.memory_bytes / xen::page_size;
+    BUILD_CHECK(builder.populate(pages, spec_.maximum_memory_bytes / xen::page_size));
+    watch_.lap("memory");
+    const builder::KernelImage* const kernel = BUILD_TRY(kernel_.wait());
+    const auto plan = BUILD_TRY(builder::make_guest_plan(kernel->notes(), initrd_.bytes().size(), pages));
+    watch_.lap("kernel");
+    const auto built = BUILD_TRY(builder.build({*kernel, builder::Source(initrd_, initrd_.bytes()), spec_.command_line, plan, watch_}));
+    BUILD_CHECK(session_.store.write_all(ring_entries(id_, built)));
     BUILD_CHECK(session_.store.introduce(id_.value, built.store_frame.value, built.store_port.value));
     watch_.lap("introduce");
     return {};
 }
 
-Result<void> Creation::finish()
+Result<void> Creation::complete()
 {
-    BUILD_CHECK(create_devices(session_, spec_, id_, Clock::now() + device_patience));
+    BUILD_CHECK(configure());
+    BUILD_CHECK(build());
+    BUILD_CHECK(devices_->complete(session_, Clock::now() + device_patience));
     watch_.lap("devices");
     record_.stage = Stage::running;
     BUILD_CHECK(state_.save(record_));
@@ -164,33 +188,14 @@ Result<void> Creation::finish()
     return {};
 }
 
-Result<void> Creation::complete(const builder::BuildRequest& request)
-{
-    BUILD_CHECK(configure());
-    watch_.lap("configure");
-    BUILD_CHECK(build(request));
-    return finish();
-}
-
 Result<Created> Creation::run()
 {
     BUILD_CHECK(check());
-    const auto kernel = BUILD_TRY(builder::KernelImage::load(spec_.kernel, builder::KernelCache()));
-    builder::FileView initrd;
-    if (!spec_.initrd.empty())
-        initrd = BUILD_TRY(builder::FileView::open(spec_.initrd, "initrd"));
-    const std::uint64_t pages = spec_.memory_bytes / xen::page_size;
-    const auto plan = BUILD_TRY(builder::make_guest_plan(kernel.notes(), initrd.bytes().size(), pages));
-    const builder::BuildRequest request{kernel, initrd.bytes(), spec_.command_line, pages,
-                                        spec_.maximum_memory_bytes / xen::page_size, plan};
-    watch_.lap("kernel");
-
     auto made = make_domain();
-    watch_.lap("create");
     if (made)
-        made = complete(request);
+        made = complete();
     if (made)
-        return Created{id_, watch_.take()};
+        return Created{id_, watch_.take(), kernel_.take()};
     if (id_ != xen::dom0)
         (void)destroy_domain(session_, state_, id_);  // the first failure is the one to report
     return std::unexpected(std::move(made.error()));

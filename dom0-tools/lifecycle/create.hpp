@@ -6,6 +6,8 @@
 #include <string>
 #include <vector>
 
+#include "builder/kernel_image.hpp"
+#include "builder/stop_watch.hpp"
 #include "config/domain_spec.hpp"
 #include "lifecycle/session.hpp"
 #include "lifecycle/state_directory.hpp"
@@ -21,21 +23,19 @@ struct CreateRequest {
     unsigned quick_ends = 0;          ///< carried over by a restart
 };
 
-/// How long one step took.
-struct Timing {
-    std::string step;
-    std::chrono::microseconds time;
-};
-
 struct Created {
     DomainId id;
-    std::vector<Timing> timings;
+    std::vector<builder::Timing> timings;
+    builder::KernelImage kernel;   ///< not yet kept in the cache: that may wait
 };
 
 [[nodiscard]] Result<Created> create_domain(Session& session, const StateDirectory& state, const CreateRequest& request);
 
 /// Whether rfd runs.
 [[nodiscard]] bool manager_is_running(const StateDirectory& state);
+
+/// A store node that rfd makes and watches: writing it has rfd look at once, when no event of the store would tell it.
+inline constexpr const char* manager_bell = "/tool/ringfort/bell";
 
 /// Name of the lock that rfd holds as long as it runs.
 inline constexpr const char* manager_lock = "rfd";

@@ -11,7 +11,7 @@ namespace rf::lifecycle {
 namespace {
 
 constexpr auto device_patience = std::chrono::seconds(10);
-constexpr auto process_patience = std::chrono::seconds(3);
+constexpr auto process_patience = std::chrono::seconds(10);
 constexpr auto memory_patience = std::chrono::seconds(10);
 constexpr auto poll_pause = std::chrono::milliseconds(5);
 
@@ -43,8 +43,10 @@ Result<void> remove_traces(Session& session, const StateDirectory& state, Domain
     const auto vm = BUILD_TRY(session.store.read_if_exists(home + "/vm"));
     // Not introduced, or already forgotten: both are what we want.
     (void)session.store.release(id.value);
-    if (vm && vm->starts_with("/vm/") && vm->size() > 4)
+    if (vm && vm->starts_with("/vm/") && vm->size() > 4) {
         BUILD_CHECK(session.store.remove(*vm));
+        BUILD_CHECK(remove_if_empty(session, "/vm", "/vm"));
+    }
     BUILD_CHECK(session.store.remove(home));
     state.remove(id);
     if (!stuck)

@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstring>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
+#include <thread>
 #include <unistd.h>
 
 #include "lifecycle/bridge.hpp"
@@ -18,6 +21,9 @@ constexpr std::uint64_t mebibyte = 1u << 20;
 constexpr std::uint64_t domain_overhead = 1 * mebibyte;
 constexpr std::uint64_t vcpu_overhead = 64u << 10;
 
+constexpr auto lock_pause = std::chrono::milliseconds(50);
+constexpr unsigned lock_attempts = 60;
+
 std::string in_mebibytes(std::uint64_t bytes)
 {
     return std::to_string((bytes + mebibyte - 1) / mebibyte) + " MiB";
@@ -26,6 +32,18 @@ std::string in_mebibytes(std::uint64_t bytes)
 std::string at(const std::string& file, unsigned line, const char* element)
 {
     return file + (line ? ":" + std::to_string(line) : "") + ": <" + element + ">: ";
+}
+
+/// Whether a backend process could take its lock on the disk. One that is just ending may still hold it for a moment.
+bool is_free(int disk, config::WriteAccess access)
+{
+    const int kind = access == config::WriteAccess::read_only ? LOCK_SH : LOCK_EX;
+    for (unsigned attempt = 0; ::flock(disk, kind | LOCK_NB) != 0; ++attempt) {
+        if (errno != EWOULDBLOCK || attempt == lock_attempts)
+            return errno != EWOULDBLOCK;
+        std::this_thread::sleep_for(lock_pause);
+    }
+    return true;  // closing the file gives the lock back
 }
 
 Result<void> check_disk(const config::DiskSpec& disk, const std::string& where)
@@ -45,7 +63,10 @@ Result<void> check_disk(const config::DiskSpec& disk, const std::string& where)
     const int descriptor = ::open(disk.path.c_str(), mode | O_CLOEXEC);
     if (descriptor < 0)
         return fail(builder::kind_of(errno), place + std::strerror(errno));
+    const bool free = disk.backend == config::Backend::kernel || is_free(descriptor, disk.access);
     ::close(descriptor);
+    if (!free)
+        return fail(Kind::conflict, place + "in use by another domain or program: what one guest writes, no other may use");
     return {};
 }
 

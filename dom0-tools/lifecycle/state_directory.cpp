@@ -36,6 +36,7 @@ json::value to_json(const DomainRecord& record)
         {"stage", stage_names[static_cast<std::size_t>(record.stage)]},
         {"created", record.created},
         {"quick_ends", record.quick_ends},
+        {"wants_backend", record.wants_backend},
         {"definition_file", record.definition_file},
         {"definition", record.definition},
     };
@@ -70,6 +71,8 @@ std::optional<DomainRecord> from_json(const json::value& value, xen::DomainId id
     record.definition = text_in(*object, "definition");
     record.definition_file = text_in(*object, "definition_file");
     record.created = number_in(*object, "created");
+    const json::value* const wants_backend = object->if_contains("wants_backend");
+    record.wants_backend = wants_backend && wants_backend->is_bool() && wants_backend->as_bool();
     record.quick_ends = static_cast<unsigned>(number_in(*object, "quick_ends"));
     return record;
 }
@@ -210,6 +213,12 @@ builder::Result<FileLock> StateDirectory::lock_file(const std::string& name, Wai
 builder::Result<FileLock> StateDirectory::lock(xen::DomainId id, Waiting waiting) const
 {
     return lock_file(std::to_string(id.value), waiting);
+}
+
+bool StateDirectory::is_locked(xen::DomainId id) const
+{
+    const FileLock file(::open((root_ + "/locks/" + std::to_string(id.value)).c_str(), O_RDWR | O_CLOEXEC));
+    return file.descriptor() >= 0 && ::flock(file.descriptor(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 
 builder::Result<FileLock> StateDirectory::lock_names() const

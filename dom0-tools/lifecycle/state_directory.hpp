@@ -31,6 +31,7 @@ struct DomainRecord {
     std::string definition_file;  ///< where it came from; for messages
     std::int64_t created = 0;     ///< seconds since 1970
     unsigned quick_ends = 0;      ///< how often in a row it has ended soon after its start
+    bool wants_backend = false;   ///< has devices that a backend process serves
 };
 
 /// An exclusive lock held by this process until destruction. Move-only.
@@ -69,6 +70,8 @@ public:
     enum class Waiting { no, yes };
     /// The lock of one domain. conflict when somebody else holds it and we do not wait.
     [[nodiscard]] builder::Result<FileLock> lock(xen::DomainId id, Waiting waiting) const;
+    /// Whether somebody holds the lock of a domain. Asking leaves no lock file behind.
+    [[nodiscard]] bool is_locked(xen::DomainId id) const;
     /// The lock under which names are given.
     [[nodiscard]] builder::Result<FileLock> lock_names() const;
     /// Any lock below the root, by its file name.

@@ -186,6 +186,8 @@ StoreEntries interface_entries(xen::DomainId domain, const config::InterfaceSpec
         backend.add("bridge", interface.bridge);
     backend.add("vifname", interface_device(domain, interface, index));
     backend.add("type", "vif");
+    if (interface.backend == config::Backend::kernel)
+        backend.add("script", "");  // xen-netback insists on the node; no script is run
     if (interface.rate_bytes)
         backend.add("rate", std::to_string(std::max<std::uint64_t>(1, *interface.rate_bytes * rate_interval / 1000000)) + "," +
                                 std::to_string(rate_interval));

@@ -17,15 +17,12 @@
 
 #include "builder/domain_builder.hpp"
 #include "config/domain_spec.hpp"
+#include "rpc/store_client.hpp"
 #include "xen/types.hpp"
 
 namespace rf::lifecycle {
 
-struct StoreEntry {
-    std::string path;
-    std::string value;
-    std::vector<std::string> permissions;  ///< empty: those of the parent
-};
+using StoreEntry = rpc::NodeWrite;
 using StoreEntries = std::vector<StoreEntry>;
 
 /// The domain's own nodes, without devices. `built` is absent as long as there are no rings yet.

@@ -34,6 +34,15 @@ Result<config::DomainSpec> spec_of(const DomainRecord& record)
     return std::move(definition->spec);
 }
 
+/// Enters what the hypervisor says of the domain.
+void see(Supervisor::Sight& sight, const ::xen::xen_domctl_getdomaininfo& info, const DomainRecord& record)
+{
+    const DomainView view{record.id, {}, info};
+    sight.same_uuid = view.uuid() == record.uuid;
+    sight.dying = view.is_dying();
+    sight.shut_down = view.is_shut_down() && view.shutdown_reason() != ::xen::SHUTDOWN_suspend;
+}
+
 }  // namespace
 
 std::optional<Task> Supervisor::judge(const Sight& sight)
@@ -67,16 +76,10 @@ Result<std::vector<Task>> Supervisor::look(Session& session) const
         Sight sight;
         const auto found = domains.find(id);
         sight.exists = found != domains.end();
-        if (sight.exists) {
-            const DomainView view{id, {}, found->second};
-            sight.same_uuid = view.uuid() == record->uuid;
-            sight.dying = view.is_dying();
-            sight.shut_down = view.is_shut_down() && view.shutdown_reason() != ::xen::SHUTDOWN_suspend;
-        }
-        const auto lock = state_.lock(id, StateDirectory::Waiting::no);
-        sight.locked = !lock && lock.error().kind == Kind::conflict;
-        const auto spec = spec_of(*record);
-        sight.wants_backend = spec && spec->needs_backend_process();
+        if (sight.exists)
+            see(sight, found->second, *record);
+        sight.locked = state_.is_locked(id);
+        sight.wants_backend = record->wants_backend;
         sight.has_backend = sight.wants_backend && BackendProcess(state_, id).is_running();
         sight.record = std::move(*record);
         // A builder waits for its backend with the lock held; that process is wanted all the same.
@@ -114,6 +117,13 @@ Result<void> Supervisor::carry_out(Session& session, const Task& task) const
     auto lock = state_.lock(task.domain, StateDirectory::Waiting::no);
     if (!lock)
         return {};  // somebody else has taken it up
+    // What led to the task was seen in several glances and without the lock; a builder may have finished in between.
+    const auto now = BUILD_TRY(sight_of(session, task.domain));
+    if (!now)
+        state_.remove(task.domain);  // gone meanwhile: the lock's file is ours
+    const auto still = now ? judge(*now) : std::nullopt;
+    if (!still || still->kind != task.kind)
+        return {};
     switch (task.kind) {
     case Task::Kind::finish_destroy: return destroy_domain(session, state_, task.domain);
     case Task::Kind::remove_traces: return remove_traces(session, state_, task.domain);
@@ -122,12 +132,31 @@ Result<void> Supervisor::carry_out(Session& session, const Task& task) const
     }
 }
 
+/// A domain with a record as it is now; its lock is held by the caller.
+Result<std::optional<Supervisor::Sight>> Supervisor::sight_of(Session& session, xen::DomainId id) const
+{
+    auto record = state_.load(id);
+    if (!record)
+        return std::nullopt;
+    Sight sight;
+    const auto info = session.control().info(id);
+    if (!info && info.error().code != ESRCH)
+        return fail(info.error());
+    sight.exists = info.has_value();
+    if (sight.exists)
+        see(sight, *info, *record);
+    sight.record = std::move(*record);
+    return sight;
+}
+
 Result<void> Supervisor::handle_end(Session& session, xen::DomainId id) const
 {
     auto lock = state_.lock(id, StateDirectory::Waiting::no);
     if (!lock)
         return {};
     auto record = state_.load(id);
+    if (!record)
+        state_.remove(id);  // gone meanwhile: the lock's file is ours
     const auto view = view_of(session, id);
     if (!record || record->stage != Stage::running || !view || !view->is_shut_down() || view->uuid() != record->uuid)
         return {};
@@ -167,6 +196,7 @@ Result<void> Supervisor::restart(Session& session, const DomainRecord& record) c
     state_.remove_restart(record.uuid);
     if (!created)
         return fail(created.error().kind, "'" + record.name + "' could not be started again: " + created.error().what);
+    created->kernel.keep(builder::KernelCache());
     log(Severity::notice, "'" + record.name + "' runs again as domain " + std::to_string(created->id.value));
     return {};
 }

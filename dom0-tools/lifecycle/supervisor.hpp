@@ -53,6 +53,7 @@ public:
     [[nodiscard]] static std::optional<Task> judge(const Sight& sight);
 
 private:
+    [[nodiscard]] Result<std::optional<Sight>> sight_of(Session& session, xen::DomainId id) const;
     [[nodiscard]] Result<void> handle_end(Session& session, xen::DomainId id) const;
     [[nodiscard]] Result<void> restart(Session& session, const DomainRecord& record) const;
     [[nodiscard]] Result<void> set_aside(Session& session, DomainRecord record) const;

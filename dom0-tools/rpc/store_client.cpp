@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "rpc/store_client.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -15,6 +16,9 @@ namespace rf::rpc {
 namespace {
 
 using store::Type;
+
+/// Nodes sent before their answers are read: few enough that the answers fit into a socket's buffer.
+constexpr std::size_t nodes_under_way = 128;
 
 std::string terminated(std::string_view text)
 {
@@ -42,6 +46,14 @@ std::vector<std::string> strings_of(std::string_view payload)
     if (const auto strings = store::split_strings(payload))
         result.assign(strings->begin(), strings->end());
     return result;
+}
+
+std::string permission_request(std::string_view path, const std::vector<std::string>& entries)
+{
+    std::string payload = terminated(path);
+    for (const std::string& entry : entries)
+        payload += terminated(entry);
+    return payload;
 }
 
 xen::Result<void> discard(xen::Result<std::string> answer)
@@ -134,13 +146,18 @@ void StoreClient::queue_event(const store::Message& message)
         events_.push_back({std::string((*strings)[0]), std::string((*strings)[1])});
 }
 
-xen::Result<std::string> StoreClient::request(Type type, TransactionId transaction, std::string payload, std::string what)
+xen::Result<std::uint32_t> StoreClient::ask(std::string& bytes, Type type, TransactionId transaction, std::string payload,
+                                            const std::string& what)
 {
     if (payload.size() > store::payload_max)
-        return xen::failure(E2BIG, std::move(what));
+        return xen::failure(E2BIG, what);
     const std::uint32_t number = ++last_request_;
-    if (auto sent = send(store::encode({type, number, transaction, std::move(payload)})); !sent)
-        return xen::failure(sent.error().code, what + ": " + sent.error().message);
+    bytes += store::encode({type, number, transaction, std::move(payload)});
+    return number;
+}
+
+xen::Result<std::string> StoreClient::answer(std::uint32_t number, const std::string& what)
+{
     for (;;) {
         auto message = assembler_.next();
         if (!message)
@@ -151,12 +168,54 @@ xen::Result<std::string> StoreClient::request(Type type, TransactionId transacti
             if ((*message)->type != Type::error)
                 return std::move((*message)->payload);
             const std::string_view name = store::first_string((*message)->payload).value_or("");
-            return xen::failure(errno_of(name), std::move(what));
+            return xen::failure(errno_of(name), what);
         } else if (!*message) {
             if (auto received = receive(Wait::yes); !received)
                 return xen::failure(received.error().code, what + ": " + received.error().message);
         }
     }
+}
+
+xen::Result<std::string> StoreClient::request(Type type, TransactionId transaction, std::string payload, std::string what)
+{
+    std::string bytes;
+    const auto number = ask(bytes, type, transaction, std::move(payload), what);
+    if (!number)
+        return std::unexpected(number.error());
+    if (auto sent = send(bytes); !sent)
+        return xen::failure(sent.error().code, what + ": " + sent.error().message);
+    return answer(*number, what);
+}
+
+xen::Result<void> StoreClient::write_all(std::span<const NodeWrite> nodes, TransactionId transaction)
+{
+    xen::Result<void> outcome;
+    while (!nodes.empty() && outcome) {
+        const auto part = nodes.first(std::min(nodes.size(), nodes_under_way));
+        nodes = nodes.subspan(part.size());
+        std::string bytes;
+        std::vector<std::pair<std::uint32_t, std::string>> asked;
+        const auto add = [&](Type type, std::string payload, const std::string& what) {
+            if (!outcome)
+                return;
+            if (const auto number = ask(bytes, type, transaction, std::move(payload), what))
+                asked.emplace_back(*number, what);
+            else
+                outcome = std::unexpected(number.error());
+        };
+        for (const NodeWrite& node : part) {
+            add(Type::write, terminated(node.path) + node.value, "cannot write " + node.path + " to the store");
+            if (!node.permissions.empty())
+                add(Type::set_perms, permission_request(node.path, node.permissions), "cannot set permissions of " + node.path);
+        }
+        if (auto sent = send(bytes); !sent)
+            return sent;
+        // Every answer must be taken, also behind a failure: they would be mistaken for those of later requests.
+        for (const auto& [number, what] : asked)
+            if (auto answered = answer(number, what); !answered && outcome)
+                outcome = std::unexpected(std::move(answered.error()));
+    }
+    return outcome;
 }
 
 xen::Result<std::string> StoreClient::read(std::string_view path, TransactionId transaction)
@@ -233,10 +292,8 @@ xen::Result<std::vector<std::string>> StoreClient::permissions(std::string_view 
 xen::Result<void> StoreClient::set_permissions(std::string_view path, const std::vector<std::string>& entries,
                                                TransactionId transaction)
 {
-    std::string payload = terminated(path);
-    for (const std::string& entry : entries)
-        payload += terminated(entry);
-    return discard(request(Type::set_perms, transaction, std::move(payload), "cannot set permissions of " + std::string(path)));
+    return discard(request(Type::set_perms, transaction, permission_request(path, entries),
+                           "cannot set permissions of " + std::string(path)));
 }
 
 xen::Result<StoreClient::TransactionId> StoreClient::start_transaction()

@@ -70,7 +70,8 @@ xen::Result<void> StoreService::start(xen::OwnStoreRing own_ring)
     await_events();
     for (const auto& [connection, peer] : peers_)
         wake(connection);
-    return {};
+    // Dom0's kernel waits for a first event of a store before it looks for devices that its own drivers are to serve.
+    return doors_.events.notify(rings_.at(0).port);
 }
 
 xen::Result<void> StoreService::restore()

@@ -86,6 +86,20 @@ Result<GrantMapping> GrantMapper::map(DomainId domain, std::span<const GrantRef>
     return GrantMapping(device_, Mapping(kernel, address, length), block->index);
 }
 
+Result<void> GrantMapper::make_ready()
+{
+    // The first half of a mapping takes the page frames; which grant is meant does not matter before the second.
+    uapi::GntdevMap block{};
+    block.count = 1;
+    Kernel& kernel = device_->kernel();
+    if (const long result = kernel.ioctl(device_->number(), uapi::gntdev_map, &block); result < 0)
+        return failure(result, "cannot reserve page frames for granted pages");
+    uapi::GntdevUnmap undo{block.index, block.count, 0};
+    if (const long result = kernel.ioctl(device_->number(), uapi::gntdev_unmap, &undo); result < 0)
+        return failure(result, "cannot release page frames for granted pages");
+    return {};
+}
+
 Result<GrantMapping> GrantMapper::map(DomainId domain, GrantRef ref, Access access)
 {
     return map(domain, std::span(&ref, 1), access);

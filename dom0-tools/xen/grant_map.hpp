@@ -50,6 +50,8 @@ class GrantMapper {
 public:
     [[nodiscard]] static Result<GrantMapper> open(Kernel& kernel = Kernel::host());
 
+    /// Has the kernel make its pool of page frames for mappings, which it otherwise does at the first one: seconds, once.
+    [[nodiscard]] Result<void> make_ready();
     /// Maps `refs` of one domain side by side. All or nothing.
     [[nodiscard]] Result<GrantMapping> map(DomainId domain, std::span<const GrantRef> refs, Access access);
     [[nodiscard]] Result<GrantMapping> map(DomainId domain, GrantRef ref, Access access);

@@ -5,32 +5,17 @@
 /// The hypervisor runs with interrupts off except in guests and in the idle loop, so a lock never needs to disable them.
 /// A waiting CPU calls cpu::relax(), which also answers TLB flush requests: a CPU may therefore wait for flush
 /// acknowledgements while it holds locks. Ranks order acquisition: a lock may be taken only while every held lock has a
-/// lower rank; checked by debug builds (docs/locking.md).
+/// lower rank, or an equal one and a lower address; builds with checks (base/checks.hpp) watch over it. What is only tried
+/// cannot deadlock and may be out of order.
 
 #include "base/atomic.hpp"
+#include "base/checks.hpp"
+#include "base/lock_rank.hpp"
 #include "cpu/relax.hpp"
 
 #include <cstdint>
 
 namespace rf {
-
-/// Acquisition order, outermost first.
-enum class LockRank : std::uint8_t {
-    domain_control, ///< one domain's life cycle and control operations
-    domain_table,
-    grant_table,
-    maptrack,
-    address_space, ///< page tables and type transitions of one domain
-    domain_memory, ///< the list and count of one domain's frames
-    event_table,
-    interrupt_routing,
-    run_queue,
-    timer_queue,
-    frame_allocator,
-    hypervisor_heap,
-    device,
-    console,
-};
 
 class Spinlock {
 public:
@@ -40,16 +25,30 @@ public:
 
     void lock()
     {
+        if constexpr (checks_on)
+            lock_order::waiting(this, rank_);
         std::uint32_t const ticket = next_.fetch_add(1, relaxed);
         while (serving_.load(acquire) != ticket)
             cpu::relax();
+        if constexpr (checks_on)
+            lock_order::taken(this, rank_);
     }
     [[nodiscard]] bool try_lock()
     {
-        std::uint32_t ticket = serving_.load(relaxed);
-        return next_.compare_exchange_strong(ticket, ticket + 1, acquire, relaxed);
+        // Acquire: what the last holder did is visible. The exchange alone reads only what lockers wrote.
+        std::uint32_t ticket = serving_.load(acquire);
+        if (!next_.compare_exchange_strong(ticket, ticket + 1, relaxed, relaxed))
+            return false;
+        if constexpr (checks_on)
+            lock_order::taken(this, rank_);
+        return true;
     }
-    void unlock() { serving_.store(serving_.load(relaxed) + 1, release); }
+    void unlock()
+    {
+        if constexpr (checks_on)
+            lock_order::released(this);
+        serving_.store(serving_.load(relaxed) + 1, release);
+    }
     [[nodiscard]] bool is_locked() const { return next_.load(relaxed) != serving_.load(relaxed); }
     [[nodiscard]] LockRank rank() const { return rank_; }
 

@@ -138,6 +138,7 @@ struct Known {
 
 constexpr Known known_options[] = {
     {"acpi", apply_boolean<&Options::use_acpi>},
+    {"audit", apply_boolean<&Options::audit>},
     {"com1", apply_serial<&Options::com1, 0x3f8, 4>},
     {"com2", apply_serial<&Options::com2, 0x2f8, 3>},
     {"console", apply_console},

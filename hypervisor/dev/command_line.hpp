@@ -68,6 +68,7 @@ struct Options {
     char conswitch = 'a';         ///< control character that switches serial input
     bool conswitch_to_dom0 = true;
     bool tsc_deadline = true;     ///< `tsc_deadline`
+    bool audit = false;           ///< `audit`: recount all references after each destroyed domain
 
     /// Options that were not understood, as written; they point into the command line.
     struct Complaint {

@@ -26,8 +26,9 @@ constexpr std::uint8_t transmitter_empty = 0x20;
 
 constexpr unsigned fifo_bytes = 16;
 constexpr std::uint32_t clock_baud = 115200;
-/// A full FIFO drains within 2 ms at 115200 and 150 ms at 1200 baud; one status reading takes about a microsecond.
-constexpr unsigned most_polls = 200'000;
+/// A full FIFO drains within 2 ms at 115200 and 150 ms at 1200 baud, but an emulated port stands still as long as its host has
+/// no time for it; one status reading takes about a microsecond. A port that is dead costs this once.
+constexpr unsigned most_polls = 2'000'000;
 
 std::uint8_t line_format(SerialSettings const& settings)
 {

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 /// Page-table entries of grant mappings (declared in pvmmu/grant_mapping.hpp). Such an entry counts its target like any
 /// other leaf, besides the references of room grant/: a guest that overwrites it harms only its own mapping.
+///
+/// Unlike other updates these do not drain Space::unwinding first: that can be long, and a grant operation cannot stop in
+/// the middle. Nothing is lost: tables being undone are no place for an entry, and a frame that is one cannot be mapped.
 #include "pvmmu/grant_mapping.hpp"
 
 #include "cpu/tlb.hpp"
@@ -24,12 +27,6 @@ namespace {
     return EntryPlace{address.frame(), static_cast<unsigned>(address.offset() / 8)};
 }
 
-[[nodiscard]] Status make_room(Space& space)
-{
-    Budget unlimited{~0u};
-    return drain(space, unlimited) == Progress::done ? Status{} : fail(Errno::eagain);
-}
-
 } // namespace
 
 Status install_grant(domain::Domain& mapper, GrantPlace place, GrantEntry const& entry)
@@ -39,7 +36,6 @@ Status install_grant(domain::Domain& mapper, GrantPlace place, GrantEntry const&
                                 (std::uint64_t{entry.guest_bits} << 9 & Entry::available_low);
     Space& space = mapper.space;
     LockGuard guard(space.lock);
-    TRY(make_room(space));
     EntryPlace const at = TRY(resolve(mapper, place));
     return write_leaf(space, at, Entry::of(entry.frame, flags), mm::frames[entry.frame].owner_id(), Preserve::nothing);
 }
@@ -49,8 +45,7 @@ Status remove_grant(domain::Domain& mapper, GrantPlace place, Mfn frame, bool wr
     Space& space = mapper.space;
     {
         LockGuard guard(space.lock);
-        TRY(make_room(space));
-        EntryPlace const at = TRY(resolve(mapper, place));
+            EntryPlace const at = TRY(resolve(mapper, place));
         Entry const old = detail::load_entry(at);
         if (!old.is_present() || old.frame() != frame || old.is_writable() != writable)
             return fail(Errno::einval);

@@ -16,6 +16,8 @@ constinit std::uint16_t id_limit = 0;
 /// Where the search for an unused id starts, so that ids are not reused at once.
 constinit std::uint16_t next_id = 1;
 constinit std::uint32_t creations = 0;
+using Hook = void (*)();
+constinit Hook after_reap = nullptr;
 
 [[nodiscard]] bool is_gone(Domain& domain)
 {
@@ -94,8 +96,11 @@ Result<DomainId> unused_id()
 
 Domain* control_domain() { return domains.find(domain_zero); }
 
+void set_after_reap(void (*hook)()) { after_reap = hook; }
+
 void reap()
 {
+    bool removed = false;
     while (true) {
         mm::Box<Domain> gone;
         {
@@ -109,10 +114,13 @@ void reap()
             }
         }
         if (!gone)
-            return;
+            break;
+        removed = true;
         gone = {};
         event::registry.raise_global(xen::VIRQ_DOM_EXC);
     }
+    if (removed && after_reap)
+        after_reap();
 }
 
 } // namespace rf::domain

@@ -52,7 +52,7 @@ void stop(Domain& domain)
         Mfn const mfn = mm::frames.number(*frame);
         if (frame->load().pinned())
             (void)pvmmu::unpin(space, mfn); // cannot fail: it is ours and pinned
-        else if (frame->load().partial())
+        else if (frame->load().partial() && mm::table_level(frame->load().type()))
             pvmmu::abandon(space, mfn);
     }
     return pvmmu::drain(space, budget);

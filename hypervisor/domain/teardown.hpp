@@ -24,5 +24,7 @@ struct Teardown {
 
 /// Removes zombies that nothing refers to any more; deferred work of the exit path.
 void reap();
+/// Called after domains were removed, with no lock held (room audit/).
+void set_after_reap(void (*hook)());
 
 } // namespace rf::domain

@@ -48,6 +48,16 @@ public:
     /// The guest has not taken the event from its queue yet, so the port cannot serve anew.
     [[nodiscard]] bool is_busy(Port port) const;
 
+    /// function(Mfn) for each page on which the FIFO has a writable use; for the audit, while the domain stands still.
+    template <class Function>
+    void for_each_frame(Function function) const
+    {
+        for (unsigned block = 0; block < control_count_; ++block)
+            function(control_frames_[block]);
+        for (unsigned page = 0; page < page_count_; ++page)
+            function(frames_[page]);
+    }
+
 private:
     using Word = std::atomic_ref<xen::event_word_t>;
     [[nodiscard]] xen::event_word_t* word(Port port) const;

@@ -101,6 +101,15 @@ public:
     /// another CPU still holds this table.
     [[nodiscard]] Progress close_all(Budget& budget);
 
+    /// function(Mfn) for each guest page on which the table has a writable use; for the audit, while the domain stands
+    /// still.
+    template <class Function>
+    void for_each_frame(Function function) const
+    {
+        if (Fifo const* fifo = fifo_storage_.get())
+            fifo->for_each_frame(function);
+    }
+
     [[nodiscard]] bool uses_fifo() const { return fifo_.load(acquire) != nullptr; }
     /// Open channels.
     [[nodiscard]] std::uint32_t open_channels() const { return open_; }

@@ -20,7 +20,7 @@
 namespace rf::event {
 
 /// Rank of the locks of FIFO queues: taken inside an event_table lock, nothing is taken inside them.
-inline constexpr LockRank queue_lock_rank = LockRank::event_table;
+inline constexpr LockRank queue_lock_rank = LockRank::event_queue;
 
 /// The host's half of one vCPU's FIFO queues. `tails` and the binding of ports to queues change under `lock`.
 struct FifoQueues {

@@ -72,6 +72,11 @@ public:
 
     /// Handle of record `index` if it is mapped; for teardown.
     [[nodiscard]] std::optional<xen::grant_handle_t> handle_at(std::uint32_t index) const;
+    /// Record `index` if it is mapped, or null; for the audit, while nobody moves records.
+    [[nodiscard]] MapRecord const* mapped_at(std::uint32_t index) const
+    {
+        return handle_at(index) ? find(index) : nullptr;
+    }
     /// Records that are not free.
     [[nodiscard]] std::uint32_t in_use() const { return in_use_.load(relaxed); }
     /// Records that exist.

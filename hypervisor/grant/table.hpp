@@ -65,6 +65,23 @@ public:
     /// Gives back what hold took.
     void let_go(std::uint32_t ref, Access access);
 
+    /// For the audit, while the domain stands still: function(Mfn) for each frame of shared entries on which the table has
+    /// a writable use, and function(Mfn, Access) for each grant of others that is mapped.
+    template <class Function>
+    void for_each_table_frame(Function function) const
+    {
+        for (std::uint32_t index = 0; !frames_dropped_ && index < frames(); ++index)
+            function(Mfn{frames_[index]});
+    }
+    template <class Function>
+    void for_each_mapping(Function function) const
+    {
+        for (std::uint32_t index = 0; index < maptrack_.records(); ++index)
+            if (MapRecord const* record = maptrack_.mapped_at(index))
+                function(Mfn{record->frame},
+                         record->flags & xen::GNTMAP_readonly ? Access::read : Access::write);
+    }
+
     /// Teardown, when no vCPU of the domain runs any more: drops all mappings of others' grants, gives its own entries' frames
     /// up and refuses further use. Those who hold its grants keep the granted frames; page-table entries that are still
     /// there count their frames themselves (pvmmu/grant_mapping.hpp).

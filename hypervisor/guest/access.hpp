@@ -68,10 +68,14 @@ public:
             return fail(Errno::efault);
         return copy_out(address_of(index), value);
     }
-    /// Copies `count` elements from `first` in. Errno::efault.
+    /// Copies `count` elements from `first` in; none at all is no error. Errno::efault.
     [[nodiscard]] Status read(std::uint64_t first, T* to, std::uint64_t count) const
     {
-        if (first > count_ || count > count_ - first || !reachable(first) || (count && !reachable(first + count - 1)))
+        if (first > count_ || count > count_ - first)
+            return fail(Errno::efault);
+        if (count == 0)
+            return {};
+        if (!reachable(first) || !reachable(first + count - 1))
             return fail(Errno::efault);
         return copy_bytes_in(to, GuestVirtual{address_of(first)}, count * sizeof(T));
     }

@@ -113,6 +113,10 @@ void apply_chunk(Parties& parties, std::span<xen::mmu_update const> requests, Bu
 {
     pvmmu::Space& space = parties.tables->space;
     LockGuard guard(space.lock);
+    if (parties.tables->life.load(acquire) != domain::LifeState::alive) { // teardown would not see what is done now
+        segment.status = fail(Errno::esrch);
+        return;
+    }
     for (xen::mmu_update const& request : requests) {
         if (pvmmu::drain(space, budget) == Progress::more || !budget.spend()) {
             segment.more = true;
@@ -167,8 +171,6 @@ Outcome mmu_update(Call& call)
     auto parties = decode_parties(call, call.narrow(3));
     if (!parties)
         return fail(parties.error());
-    if (parties->tables->life.load(relaxed) != domain::LifeState::alive)
-        return fail(Errno::esrch);
     guest::Array<xen::mmu_update> const requests{call[0], count};
     Budget budget{entries_per_segment};
     Segment segment;
@@ -226,6 +228,8 @@ namespace {
     LockGuard guard(space.lock);
     if (pvmmu::drain(space, budget) == Progress::more)
         return Progress::more;
+    if (op.cmd != xen::MMUEXT_UNPIN_TABLE && owner.life.load(acquire) != domain::LifeState::alive)
+        return fail(Errno::esrch); // teardown would not see the pin
     if (op.cmd != xen::MMUEXT_UNPIN_TABLE)
         return pvmmu::pin(space, mfn, op.cmd - xen::MMUEXT_PIN_L1_TABLE + 1, budget);
     TRY(pvmmu::unpin(space, mfn));
@@ -273,6 +277,8 @@ namespace {
         return Progress::done;
     case xen::MMUEXT_CLEAR_PAGE:
     case xen::MMUEXT_COPY_PAGE:
+        if (!owner) // the hypervisor's own frames are not written on anybody's behalf
+            return fail(Errno::eperm);
         TRY(clear_or_copy_page(owner_id, op));
         return Progress::done;
     case xen::MMUEXT_MARK_SUPER:
@@ -282,6 +288,12 @@ namespace {
         TRY(flush_operation(call, op));
         return Progress::done;
     }
+}
+
+[[nodiscard]] Progress finish_undoing(pvmmu::Space& space, Budget& budget)
+{
+    LockGuard guard(space.lock);
+    return pvmmu::drain(space, budget);
 }
 
 } // namespace
@@ -296,11 +308,8 @@ Outcome mmuext_op(Call& call)
     guest::Array<xen::mmuext_op> const operations{call[0], count};
     Budget budget{entries_per_segment};
     Segment segment;
-    {
-        pvmmu::Space& space = owner ? owner->space : call.domain.space;
-        LockGuard guard(space.lock);
-        segment.more = pvmmu::drain(space, budget) == Progress::more;
-    }
+    pvmmu::Space& space = owner ? owner->space : call.domain.space;
+    segment.more = finish_undoing(space, budget) == Progress::more;
     while (segment.status && !segment.more && segment.done < count) {
         auto const op = operations.at(segment.done);
         auto const outcome = op ? apply_extended(call, owner, *owner_id, *op, budget)
@@ -313,6 +322,9 @@ Outcome mmuext_op(Call& call)
             ++segment.done;
         segment.more = segment.more || !budget.spend(8);
     }
+    // What the last operation let go is undone before the guest goes on: it may use the frames for something else.
+    if (!segment.more)
+        segment.more = finish_undoing(space, budget) == Progress::more;
     return conclude(call, segment, count, sizeof(xen::mmuext_op));
 }
 

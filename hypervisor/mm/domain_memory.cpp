@@ -9,8 +9,6 @@
 
 #include <algorithm>
 
-#include <algorithm>
-
 namespace rf::mm {
 namespace {
 [[nodiscard]] Frame& frame_of(std::uint32_t link) { return frames[Mfn{link - 1ull}]; }
@@ -94,17 +92,17 @@ Result<Mfn> DomainMemory::allocate_shared()
 
 Status DomainMemory::give_up(Mfn mfn)
 {
-    Frame* frame = frames.find(mfn);
-    if (!frame || frame->owner_id() != id_)
+    // Our own reference keeps the frame the domain's: without it, another CPU could free it and a next owner get it, with
+    // an equal state word, between a look at its owner and the change.
+    if (!take_reference(mfn, id_))
         return fail(Errno::einval);
-    FrameState state = frame->load();
-    do {
-        if (!state.allocated())
-            return fail(Errno::einval);
-    } while (!frame->exchange(state, state.with(0, FrameState::allocated_bit)));
-    set_m2p(mfn, invalid_pfn); // while the reference keeps the frame from a next owner
+    FrameState const before{frames[mfn].state.fetch_and(~FrameState::allocated_bit, acq_rel)};
+    if (before.allocated()) {
+        set_m2p(mfn, invalid_pfn); // while the reference keeps the frame from a next owner
+        drop_reference(mfn);
+    }
     drop_reference(mfn);
-    return {};
+    return before.allocated() ? Status{} : fail(Errno::einval);
 }
 
 Status DomainMemory::give_up_ordinary(Mfn mfn)

@@ -2,6 +2,7 @@
 #include "mm/page_ref.hpp"
 
 #include "base/panic.hpp"
+#include "cpu/relax.hpp"
 #include "cpu/tlb.hpp"
 #include "mm/allocator.hpp"
 #include "mm/domain_memory.hpp"
@@ -22,6 +23,26 @@ void free_frame(Frame& frame, FrameType type)
     set_m2p(mfn, invalid_pfn);
     frame.state.store(0, relaxed);
     allocator.release(mfn, 0);
+}
+
+/// A frame on its way to its first writable use: partial, but as nothing. Nobody can take it as anything meanwhile.
+[[nodiscard]] FrameState becoming_writable(FrameState state)
+{
+    return state.with_type(FrameType::none).with(FrameState::partial_bit, FrameState::validated_bit);
+}
+[[nodiscard]] bool is_becoming_writable(FrameState state)
+{
+    return state.type() == FrameType::none && state.partial();
+}
+
+/// The frame may have been a page table or descriptor page a moment ago: a CPU that still walks it as one must forget that
+/// before the guest can write to it.
+void make_writable(Frame& frame)
+{
+    flush_stale(frame);
+    FrameState state = frame.load();
+    while (!frame.exchange(state, state.with_type(FrameType::writable).with(0, FrameState::partial_bit).plus_type_uses(1))) {
+    }
 }
 
 } // namespace
@@ -76,19 +97,32 @@ Status take_writable(Mfn mfn, DomainId owner)
     return {};
 }
 
+void flush_stale(Frame const& frame)
+{
+    CpuMask const stale = cpu::filter_flushed_since(cpu::online(), frame.stamp_or_progress.load(acquire));
+    if (!stale.empty())
+        cpu::flush_cpus(stale);
+}
+
 Status take_writable_use(Frame& frame)
 {
     FrameState state = frame.load();
-    FrameState next;
-    do {
-        bool const may_change = state.type_count() == 0 && !state.partial() && !state.pinned();
-        bool const is_writable = state.type() == FrameType::writable || state.type() == FrameType::shared;
-        if ((!is_writable && !may_change) || state.type_count() == FrameState::type_count_max)
+    while (true) {
+        if (state.type() == FrameType::writable || state.type() == FrameType::shared) {
+            if (state.type_count() == FrameState::type_count_max)
+                return fail(Errno::ebusy);
+            if (frame.exchange(state, state.plus_type_uses(1)))
+                return {};
+        } else if (is_becoming_writable(state)) {
+            cpu::relax(); // another CPU is in make_writable, which always ends
+            state = frame.load();
+        } else if (state.type_count() != 0 || state.partial() || state.pinned()) {
             return fail(Errno::ebusy);
-        next = (is_writable ? state : state.with_type(FrameType::writable).with(0, FrameState::validated_bit))
-                   .plus_type_uses(1);
-    } while (!frame.exchange(state, next));
-    return {};
+        } else if (frame.exchange(state, becoming_writable(state))) {
+            make_writable(frame);
+            return {};
+        }
+    }
 }
 
 void drop_writable_use(Frame& frame)

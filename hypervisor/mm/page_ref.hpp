@@ -17,6 +17,10 @@ void drop_reference(Mfn mfn);
 /// Gives back what take_writable took.
 void drop_writable(Mfn mfn);
 
+/// Flushes every CPU that has not flushed everything since the frame was stamped: they may still hold translations through
+/// it or to it. Called by whoever changes its type, while nobody can use it as the new type yet.
+void flush_stale(Frame const& frame);
+
 /// Only the use as writable memory, for a caller that holds a reference. Errno::ebusy as above.
 [[nodiscard]] Status take_writable_use(Frame& frame);
 /// Gives back what take_writable_use took; the caller still holds its reference.

@@ -37,7 +37,7 @@ using mm::FrameType;
             return fail(Errno::ebusy);
         next = state.with_type(FrameType::descriptor).with(0, FrameState::validated_bit).plus_type_uses(1);
     } while (!frame.exchange(state, next));
-    flush_stale(frame);
+    mm::flush_stale(frame);
     if (Status checked = check_all(mfn); !checked) {
         frame.state.fetch_sub(1ull << 8, acq_rel);
         return checked;

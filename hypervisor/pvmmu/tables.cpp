@@ -108,7 +108,7 @@ void finish_unwinding(Mfn mfn, unsigned level)
                    .with(FrameState::partial_bit, FrameState::validated_bit)
                    .plus_type_uses(1);
     } while (!frame.exchange(state, next));
-    flush_stale(frame);
+    mm::flush_stale(frame);
     frame.stamp_or_progress.store(0, relaxed);
     return {};
 }
@@ -229,13 +229,6 @@ private:
 };
 
 } // namespace
-
-void flush_stale(mm::Frame const& frame)
-{
-    CpuMask const stale = cpu::filter_flushed_since(cpu::online(), frame.stamp_or_progress.load(acquire));
-    if (!stale.empty())
-        cpu::flush_cpus(stale);
-}
 
 bool is_table(Space const& space, Mfn mfn, unsigned level)
 {

@@ -35,7 +35,4 @@ void abandon(Space& space, Mfn mfn);
 /// True when the frame is a validated table of `level` that this domain owns. Needs Space::lock.
 [[nodiscard]] bool is_table(Space const& space, Mfn mfn, unsigned level);
 
-/// Flushes what stale translations of the frame may exist, because its type has just been changed.
-void flush_stale(mm::Frame const& frame);
-
 } // namespace rf::pvmmu

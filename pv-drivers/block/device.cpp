@@ -191,8 +191,11 @@ void Device::release()
 xenbus::Server::Work Device::turn()
 {
     Work work;
-    for (const auto& queue : queues_)
+    for (const auto& queue : queues_) {
         work.more = queue->turn() == Queue::More::yes || work.more;
+        work.waits = work.waits || queue->waits();
+        work.gave_back = work.gave_back || queue->gave_back();
+    }
     return work;
 }
 

@@ -84,6 +84,11 @@ void QueueJournal::publish(std::uint32_t rsp_prod)
     SharedIndex(memory_.data() + offsetof(Head, rsp_prod)).store(rsp_prod);
 }
 
+void QueueJournal::release(std::uint32_t number)
+{
+    SharedIndex(entry(number) + offsetof(Entry, state)).store(free_entry);
+}
+
 Result<QueueJournal::Recovered> QueueJournal::recover(std::uint32_t entries) const
 {
     const auto head = ring::copy_out<Head>(memory_.data());

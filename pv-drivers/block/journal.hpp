@@ -7,6 +7,7 @@
 ///   take:    entry := request, sequence; active      then  req_cons moves       (until then the entry does not count)
 ///   answer:  entry := answered as response n         then  response n is put into its slot
 ///   publish: rsp_prod moves                          then  the shared index moves
+///   release: entry free; an answer that nobody looks at any more must not be compared with indices that went once around
 ///
 /// Whatever instruction the process dies at, a request is either unanswered here and gets carried out (again), or answered
 /// and published; a published response is never repeated. Invariant between calls:
@@ -37,10 +38,12 @@ public:
     void take(std::uint32_t entry, std::uint32_t sequence, const RawRequest& raw);
     /// Counts an entry of the writer that died as unanswered again, whatever response it was about to get.
     void reopen(std::uint32_t entry);
-    /// Notes that response `index` answers the entry; the entry is free after the next `publish`.
+    /// Notes that response `index` answers the entry.
     void answer(std::uint32_t entry, std::uint32_t index);
     /// Notes that all responses before `rsp_prod` are the frontend's.
     void publish(std::uint32_t rsp_prod);
+    /// Frees an entry whose response is the frontend's.
+    void release(std::uint32_t entry);
 
     struct Unanswered {
         std::uint32_t entry;

@@ -47,6 +47,9 @@ void Queue::resume()
     for (const QueueJournal::Unanswered& saved : found->requests)
         taken[saved.entry] = true;
     std::erase_if(free_jobs_, [&](std::uint32_t number) { return taken[number]; });
+    // What counts for nothing today could count tomorrow, when the indices have moved on: a request whose taking was cut off.
+    for (const std::uint32_t number : free_jobs_)
+        journal_.release(number);
     for (const QueueJournal::Unanswered& saved : found->requests)
         journal_.reopen(saved.entry);
     for (const QueueJournal::Unanswered& saved : found->requests)
@@ -71,6 +74,7 @@ Queue::More Queue::turn()
         worked_ = true;
     }
     run_copies();
+    gave_back_ = !answered_.empty();
     publish();
     return can_take() && !ring_.may_sleep() ? More::yes : More::no;
 }
@@ -332,6 +336,8 @@ void Queue::publish()
     journal_.publish(ring_.rsp_prod());
     if (ring_.publish() == ring::Notify::yes)
         (void)doors_.events.notify(connection_.port);  // can only fail for a port that is not ours
+    for (const std::uint32_t number : answered_)
+        journal_.release(number);
     free_jobs_.insert(free_jobs_.end(), answered_.begin(), answered_.end());
     answered_.clear();
 }

@@ -60,6 +60,9 @@ public:
     enum class More { no, yes };
     /// Does all that can be done now and tells the frontend.
     [[nodiscard]] More turn();
+    /// After a turn: requests wait for buffers or to be alone; buffers were given back, perhaps too late for another queue.
+    [[nodiscard]] bool waits() const { return !waiting_.empty(); }
+    [[nodiscard]] bool gave_back() const { return gave_back_; }
     /// Whether requests were taken since the last call.
     [[nodiscard]] bool worked() { return std::exchange(worked_, false); }
     /// Takes no more requests from now on.
@@ -127,6 +130,7 @@ private:
     bool barrier_ = false;                     ///< a barrier is being carried out
     bool stopped_ = false;
     bool worked_ = false;
+    bool gave_back_ = false;
 };
 
 }  // namespace rf::block

@@ -63,8 +63,18 @@ Verdict set_action(std::uint8_t operation, const DiskFacts& disk, Request& reque
     return {};
 }
 
+/// Nothing can be unwritten on a read-only disk, so flushing it has succeeded already; guests do flush what they only read.
+bool is_empty_flush(const RawRequest& raw)
+{
+    return raw.operation == ::xen::BLKIF_OP_FLUSH_DISKCACHE && raw.nr_segments == 0;
+}
+
 Verdict parse_direct(const RawRequest& raw, const DiskFacts& disk, Request& request)
 {
+    if (is_empty_flush(raw)) {
+        request.action = Action::flush;
+        return {};
+    }
     if (auto known = set_action(raw.operation, disk, request); !known)
         return known;
     if (raw.nr_segments > ::xen::BLKIF_MAX_SEGMENTS_PER_REQUEST)

@@ -57,10 +57,12 @@ Turn Receive::turn(ring::Notify& notify)
     std::size_t packets = 0;
     bool dry = false;
     starved_ = false;
-    while (!dry && packets < batch_limit && doors_.arena.size() - used >= largest_packet_room && room() && !ring_.broken()) {
+    while (!dry && !lost_ && packets < batch_limit && doors_.arena.size() - used >= largest_packet_room && room() && !ring_.broken()) {
         TapHeader header{};
         const auto buffer = doors_.arena.subspan(used, largest_packet_room);
         const auto bytes = port_.read(header, buffer);
+        if (!bytes)
+            lose(bytes.error().message);
         if (!bytes || *bytes == 0) {
             dry = true;
             break;
@@ -76,8 +78,14 @@ Turn Receive::turn(ring::Notify& notify)
         responses_.clear();
     }
     turn.worked = packets != 0;
-    turn.more = !dry && !starved_ && !ring_.broken();
+    turn.more = !dry && !starved_ && !lost_ && !ring_.broken();
     return turn;
+}
+
+void Receive::lose(const std::string& reason)
+{
+    lost_ = true;
+    doors_.log("no packet is received any more: " + reason);
 }
 
 void Receive::deliver(const TapHeader& header, std::span<std::byte> bytes)

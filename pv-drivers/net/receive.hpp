@@ -31,12 +31,14 @@ public:
     void stop() { stopped_ = true; }
     [[nodiscard]] bool broken() const { return ring_.broken(); }
     /// The next packet on the tap is worth waking up for.
-    [[nodiscard]] bool wants_packets() const { return !stopped_ && !starved_ && !ring_.broken(); }
+    [[nodiscard]] bool wants_packets() const { return !stopped_ && !starved_ && !lost_ && !ring_.broken(); }
 
 private:
     /// Delivers one packet that lies in `bytes`; takes the pages it needs.
     void deliver(const TapHeader& header, std::span<std::byte> bytes);
     [[nodiscard]] bool room();
+    /// A tap that fails is always "readable": waiting on it would be a busy loop.
+    void lose(const std::string& reason);
 
     Doors doors_;
     xen::GrantMapping page_;
@@ -48,6 +50,7 @@ private:
     xenbus::GuestCopy copies_;
     std::vector<::xen::netif_rx_response> responses_;
     bool starved_ = false;  ///< waits for the guest to offer pages
+    bool lost_ = false;     ///< the tap is gone: somebody deleted it
     bool stopped_ = false;
 };
 

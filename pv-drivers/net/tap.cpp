@@ -89,7 +89,11 @@ Result<void> configure(const TapOrder& order)
     if (!order.bridge.empty()) {
         request = request_for(order.bridge);
         request.ifr_ifindex = static_cast<int>(::if_nametoindex(order.name.c_str()));
-        if (auto done = apply(socket, SIOCBRADDIF, request, "cannot put " + order.name + " on bridge " + order.bridge); !done)
+        auto done = apply(socket, SIOCBRADDIF, request, "cannot put " + order.name + " on bridge " + order.bridge);
+        // It is on one already: the interface of a process that is just ending was joined.
+        if (!done && done.error().code == EBUSY)
+            return xen::failure(EAGAIN, done.error().message);
+        if (!done)
             return done;
     }
     request = request_for(order.name);

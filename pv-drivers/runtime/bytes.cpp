@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
-// The functions of the C library to which the compiler itself makes calls.
+// The functions of the C and C++ libraries to which the compiler and the headers themselves make calls.
 #include <cstddef>
 #include <cstdlib>
+#include <string_view>
 
 #include "power.hpp"
 
@@ -41,6 +42,15 @@ int memcmp(const void* one, const void* other, std::size_t size)
     return 0;
 }
 
+void* memchr(const void* from, int byte, std::size_t size)
+{
+    const auto* bytes = static_cast<const unsigned char*>(from);
+    for (std::size_t i = 0; i < size; ++i)
+        if (bytes[i] == static_cast<unsigned char>(byte))
+            return const_cast<unsigned char*>(bytes + i);
+    return nullptr;
+}
+
 std::size_t strlen(const char* text)
 {
     const char* end = text;
@@ -49,8 +59,20 @@ std::size_t strlen(const char* text)
     return static_cast<std::size_t>(end - text);
 }
 
+/// Called through an interface that nobody implements; the compiler asks for it, nothing reaches it.
+[[noreturn]] void __cxa_pure_virtual()
+{
+    rf::runtime::shutdown(xen::SHUTDOWN_crash);
+}
+
 [[noreturn]] void abort()
 {
     rf::runtime::shutdown(xen::SHUTDOWN_crash);
 }
+}
+
+/// What checked functions of the library (std::string_view::substr) end in.
+[[noreturn]] void std::__throw_out_of_range_fmt(const char* what, ...)
+{
+    rf::runtime::panic(what, rf::runtime::Error{xen::XEN_EINVAL});
 }

@@ -60,9 +60,16 @@ Result<Port> Events::bind_virq(xen::virq_number virq)
     return new_port(xen::EVTCHNOP_bind_virq, xen::evtchn_bind_virq{virq, 0, 0}, &xen::evtchn_bind_virq::port);
 }
 
-Result<Port> Events::allocate_unbound(xen::domid_t remote)
+Result<Port> Events::open(xen::domid_t remote)
 {
-    return new_port(xen::EVTCHNOP_alloc_unbound, xen::evtchn_alloc_unbound{xen::DOMID_SELF, remote, 0}, &xen::evtchn_alloc_unbound::port);
+    const auto port = new_port(xen::EVTCHNOP_alloc_unbound, xen::evtchn_alloc_unbound{xen::DOMID_SELF, remote, 0}, &xen::evtchn_alloc_unbound::port);
+    if (!port)
+        return port;
+    if (auto handled = handle(*port, [](Port, void*) {}, nullptr); !handled) {
+        close(*port);
+        return std::unexpected(handled.error());
+    }
+    return port;
 }
 
 Result<Port> Events::bind_interdomain(xen::domid_t remote, Port remote_port)
@@ -80,7 +87,7 @@ void Events::close(Port port)
         entries_[port] = {};
 }
 
-void Events::send(Port port)
+void Events::notify(Port port)
 {
     xen::evtchn_send sending{port};
     hypercall(xen::HYPERVISOR_event_channel_op, xen::EVTCHNOP_send, &sending);
@@ -109,6 +116,15 @@ void Events::unmask(Port port)
     // the hypercall, because a pending event must also be raised anew
     xen::evtchn_unmask unmasking{port};
     hypercall(xen::HYPERVISOR_event_channel_op, xen::EVTCHNOP_unmask, &unmasking);
+}
+
+bool Events::wait(front::Condition ready, std::uint64_t nanoseconds)
+{
+    if (nanoseconds == for_ever) {
+        wait_until(ready);
+        return true;
+    }
+    return timer.wait_until(ready, timer.now() + nanoseconds);
 }
 
 void Events::poll(Port port, std::uint64_t nanoseconds)

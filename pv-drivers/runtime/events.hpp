@@ -7,6 +7,7 @@
 
 #include <cstdint>
 
+#include "front/doors.hpp"
 #include "hypercall.hpp"
 #include "result.hpp"
 #include "xen/event.h"
@@ -15,9 +16,9 @@
 
 namespace rf::runtime {
 
-using Port = xen::evtchn_port_t;
+using front::Port;
 
-class Events {
+class Events final : public front::EventChannels {
 public:
     /// Called for every event of a port, with the context given at `handle`.
     using Handler = void (*)(Port port, void* context);
@@ -27,14 +28,13 @@ public:
 
     /// Binds a virtual interrupt (VIRQ_*) of vCPU 0.
     [[nodiscard]] Result<Port> bind_virq(xen::virq_number virq);
-    /// A new port that only `remote` can connect to.
-    [[nodiscard]] Result<Port> allocate_unbound(xen::domid_t remote);
+    /// A new port that only `remote` can connect to; its events only wake the main program until `handle` says more.
+    [[nodiscard]] Result<Port> open(xen::domid_t remote) override;
     /// Connects to another domain's unbound port.
     [[nodiscard]] Result<Port> bind_interdomain(xen::domid_t remote, Port remote_port);
     /// Closes a port and forgets its handler.
-    void close(Port port);
-    /// Notifies the other end.
-    void send(Port port);
+    void close(Port port) override;
+    void notify(Port port) override;
 
     /// Sets the handler of a port below `handled_ports` and unmasks it; EINVAL for a higher one.
     [[nodiscard]] Result<void> handle(Port port, Handler handler, void* context);
@@ -53,8 +53,10 @@ public:
         unmask_upcalls();
     }
 
+    /// As `wait_until`, for `nanoseconds` at most; false if `ready` does not hold then.
+    [[nodiscard]] bool wait(front::Condition ready, std::uint64_t nanoseconds) override;
     /// Sleeps until the port is pending, masked or not, or for `nanoseconds`. Works with events masked; may return early.
-    void poll(Port port, std::uint64_t nanoseconds);
+    void poll(Port port, std::uint64_t nanoseconds) override;
 
     /// Keeps the callback away; the return value says whether it was already.
     bool mask_upcalls();

@@ -24,6 +24,7 @@ constexpr std::uint64_t vector_page_fault = 14;
 
 const xen::shared_info* shared_page = nullptr;
 bool handling = false;
+ExceptionHook exception_hook = nullptr;
 
 void handle_exception(const Registers& registers)
 {
@@ -45,6 +46,16 @@ void handle_exception(const Registers& registers)
 Result<void> initialise_exceptions(const xen::shared_info* shared)
 {
     shared_page = shared;
+    return register_exceptions();
+}
+
+void set_exception_hook(ExceptionHook hook)
+{
+    exception_hook = hook;
+}
+
+Result<void> register_exceptions()
+{
     xen::trap_info table[33] = {};
     unsigned count = 0;
     for (const auto* entry = runtime_exceptions; entry->address != 0 && count < 32; ++entry)
@@ -67,11 +78,11 @@ void print_registers(const Registers& r)
 }
 
 /// Every entry point of entry.S ends here.
-extern "C" void runtime_interrupted(const Registers& registers)
+extern "C" void runtime_interrupted(Registers& registers)
 {
     if (registers.vector == vector_event)
         events.dispatch();
-    else
+    else if (exception_hook == nullptr || !exception_hook(registers))
         handle_exception(registers);
 }
 

@@ -12,6 +12,14 @@ namespace rf::runtime {
 /// Registers the trap table; `shared` holds the address of page faults.
 [[nodiscard]] Result<void> initialise_exceptions(const xen::shared_info* shared);
 
+/// Asked before an exception is reported; may change the registers and say that execution goes on with them. For guests that
+/// provoke exceptions. Without a hook, or when it says no, the domain ends.
+using ExceptionHook = bool (*)(Registers&);
+void set_exception_hook(ExceptionHook hook);
+
+/// Registers the trap table once more, for guests that have tried another.
+[[nodiscard]] Result<void> register_exceptions();
+
 /// Prints the registers of interrupted code.
 void print_registers(const Registers& registers);
 

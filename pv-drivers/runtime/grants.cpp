@@ -37,14 +37,14 @@ Result<void> Grants::initialise()
     return {};
 }
 
-Result<GrantReference> Grants::lend(xen::domid_t domain, MachineFrame frame, GrantAccess access)
+Result<GrantReference> Grants::lend(xen::domid_t domain, const std::byte* page, GrantAccess access)
 {
     for (GrantReference reference = xen::GNTTAB_NR_RESERVED_ENTRIES; reference < entries; ++reference) {
         if (used_[reference])
             continue;
         used_[reference] = true;
         auto& entry = table_[reference];
-        entry.frame = static_cast<std::uint32_t>(frame);
+        entry.frame = static_cast<std::uint32_t>(memory.machine_frame(page));
         entry.domid = domain;
         // last, because it makes the entry valid
         flags_of(entry).store(xen::GTF_permit_access | (access == GrantAccess::read_only ? xen::GTF_readonly : 0));

@@ -12,19 +12,18 @@
 
 namespace rf::runtime {
 
-using GrantReference = xen::grant_ref_t;
+using front::GrantAccess;
+using front::GrantReference;
 
-enum class GrantAccess { read_only, read_write };
-
-class Grants {
+class Grants final : public front::GrantTable {
 public:
     /// Sets the table up and maps it. Errors: errno of the hypercalls, or the negated GNTST_* status.
     [[nodiscard]] Result<void> initialise();
 
     /// Lends a page of ours to `domain`; ENOSPC when no entry is free.
-    [[nodiscard]] Result<GrantReference> lend(xen::domid_t domain, MachineFrame frame, GrantAccess access);
+    [[nodiscard]] Result<GrantReference> lend(xen::domid_t domain, const std::byte* page, GrantAccess access) override;
     /// Takes a lent page back; EBUSY while it is still mapped: then the page must not be reused.
-    [[nodiscard]] Result<void> take_back(GrantReference reference);
+    [[nodiscard]] Result<void> take_back(GrantReference reference) override;
 
     static constexpr GrantReference entries = page_size / sizeof(xen::grant_entry_v1);
 

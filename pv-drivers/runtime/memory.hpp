@@ -9,12 +9,13 @@
 #include <cstddef>
 #include <cstdint>
 
+#include "front/doors.hpp"
 #include "result.hpp"
 #include "xen/start_info.h"
 
 namespace rf::runtime {
 
-inline constexpr std::size_t page_size = 4096;
+using front::page_size;
 inline constexpr std::uint64_t virtual_base = 0xffffffff80000000;
 
 /// The guest's own number of a page.
@@ -22,7 +23,7 @@ enum class PseudoFrame : std::uint64_t {};
 /// The machine's number of a page.
 enum class MachineFrame : std::uint64_t {};
 
-class Memory {
+class Memory final : public front::Pages {
 public:
     /// Learns the window's extent. `boot_stack_end` is RSP at the first instruction. Call once, before anything else here.
     void initialise(const xen::start_info& info, std::uint64_t boot_stack_end);
@@ -33,9 +34,9 @@ public:
     [[nodiscard]] std::uint64_t free_pages() const { return window_end_ - next_ + returned_count_; }
 
     /// A zeroed page, or nullptr when none is left.
-    [[nodiscard]] std::byte* allocate();
+    [[nodiscard]] std::byte* allocate() override;
     /// Takes back a page that came from `allocate` and is neither granted nor used otherwise.
-    void release(std::byte* page);
+    void release(std::byte* page) override;
 
     /// The machine frame behind an address of the window.
     [[nodiscard]] MachineFrame machine_frame(const void* address) const;

@@ -1,26 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// Errors are values. Freestanding.
+/// Errors are values, the same as the frontends'. Freestanding.
 
-#include <expected>
-
-#include "xen/errno.h"
+#include "front/result.hpp"
 
 namespace rf::runtime {
 
-/// Why a call failed: a positive number of xen/errno.h, or the negated GNTST_* status of a grant operation.
-struct Error {
-    long number;
-};
-
-template <class T>
-using Result = std::expected<T, Error>;
+using front::Error;
+using front::Result;
 
 /// A hypercall's return value as a Result: negative numbers are errors.
 [[nodiscard]] inline Result<long> checked(long value)
 {
     if (value < 0)
-        return std::unexpected(Error{-value});
+        return front::failure(-value);
     return value;
 }
 

@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: MIT
 // From the first instruction to the guest's own program.
+#include <algorithm>
+#include <iterator>
+
 #include "runtime.hpp"
 
 extern "C" void (*const runtime_constructors_begin[])();
@@ -18,6 +21,19 @@ const xen::start_info* boot_information = nullptr;
 const xen::start_info& start_info()
 {
     return *boot_information;
+}
+
+std::string_view command_line_value(std::string_view name)
+{
+    const auto& text = boot_information->cmd_line;
+    std::string_view line{std::begin(text), std::find(std::begin(text), std::end(text), '\0')};
+    while (!line.empty()) {
+        const auto word = line.substr(0, line.find(' '));
+        if (word.size() > name.size() && word.starts_with(name) && word[name.size()] == '=')
+            return word.substr(name.size() + 1);
+        line.remove_prefix(std::min(line.size(), word.size() + 1));
+    }
+    return {};
 }
 
 /// Called by entry.S on the runtime's own stack, with events masked and no trap table.

@@ -81,15 +81,29 @@ std::uint64_t Timer::wall_clock()
     return seconds * nanoseconds_per_second + nanoseconds + now();
 }
 
-void Timer::sleep_until(std::uint64_t deadline)
+bool Timer::wait_until(front::Condition ready, std::uint64_t deadline)
 {
+    bool holds = false;
+    bool armed = false;
     events.wait_until([&] {
-        if (now() >= deadline)
+        holds = ready();
+        if (holds || now() >= deadline)
             return true;
-        // set anew each time: another event may have ended the sleep, or the timer came a little early
+        // set anew each time: the timer may have come a little early
         hypercall(xen::HYPERVISOR_set_timer_op, deadline);
+        armed = true;
         return false;
     });
+    // a guest that sleeps on must not be woken for what nobody waits for any more
+    if (armed && holds)
+        hypercall(xen::HYPERVISOR_set_timer_op, 0);
+    return holds;
+}
+
+void Timer::sleep_until(std::uint64_t deadline)
+{
+    auto never = [] { return false; };
+    static_cast<void>(wait_until(never, deadline));
 }
 
 }  // namespace rf::runtime

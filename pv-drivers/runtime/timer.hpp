@@ -4,6 +4,7 @@
 
 #include <cstdint>
 
+#include "front/doors.hpp"
 #include "result.hpp"
 #include "xen/event.h"
 #include "xen/shared_info.h"
@@ -22,6 +23,9 @@ public:
     /// Since 1970-01-01 00:00:00 UTC.
     [[nodiscard]] std::uint64_t wall_clock();
 
+    /// Sleeps until `ready` holds, which is asked with events masked, or until system time `deadline`; handlers run meanwhile.
+    /// False if it does not hold then.
+    [[nodiscard]] bool wait_until(front::Condition ready, std::uint64_t deadline);
     /// Sleeps until system time `deadline`; handlers run meanwhile.
     void sleep_until(std::uint64_t deadline);
     void sleep_for(std::uint64_t nanoseconds) { sleep_until(now() + nanoseconds); }

@@ -18,6 +18,8 @@ public:
     struct Work {
         bool more = false;                                        ///< at once
         std::optional<std::chrono::steady_clock::time_point> at;  ///< then, even if nothing happens
+        bool waits = false;                                       ///< for something that another device may hold
+        bool gave_back = false;                                   ///< something that another device may wait for
     };
     /// Does all that can be done now, within a bound. Cheap if there is nothing.
     virtual Work turn() = 0;

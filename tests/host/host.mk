@@ -3,15 +3,17 @@
 # UndefinedBehaviorSanitizer, with tests/host/fakes standing in for the machine. Included by the top Makefile.
 
 HOST_OUT := $(BUILD)/host
-HOST_ROOMS := base mm guest time pvmmu sched event grant domain dom0 dom0/codec dev
+HOST_ROOMS := base mm guest time pvmmu sched event grant domain dom0 dom0/codec dev audit
 # What cannot exist without the machine: routines that the host's C library has, and drivers of real registers.
 HOST_EXCLUDED := base/mem.cpp base/panic.cpp base/compiler_support.cpp mm/device_window.cpp \
-	dev/bring_up.cpp dom0/first_domain.cpp
+	dev/bring_up.cpp dom0/first_domain.cpp audit/machine_audit.cpp
 # Of the rooms that mostly handle live registers, the parts that do not.
 HOST_EXTRA := $(addprefix pvcpu/,arithmetic.cpp cpuid_policy.cpp decode.cpp feature_rules.cpp hypercall_page.cpp \
 	hypervisor_leaves.cpp msr_rules.cpp) \
 	$(patsubst hypervisor/%,%,$(wildcard hypervisor/hypercall/memory*.cpp hypervisor/hypercall/domctl*.cpp \
 	hypervisor/hypercall/control_*.cpp)) hypercall/machine_map.cpp hypercall/policy_transfer.cpp \
+	$(addprefix pvcpu/,roots.cpp table_write.cpp) \
+	$(addprefix hypercall/,mmu.cpp descriptor.cpp flush.cpp grant.cpp) \
 	boot/memory_map.cpp boot/early_memory.cpp boot/multiboot1.cpp boot/multiboot2.cpp boot/rsdp.cpp
 HOST_SOURCES := $(filter-out $(addprefix hypervisor/,$(HOST_EXCLUDED)), \
 	$(foreach room,$(HOST_ROOMS),$(wildcard hypervisor/$(room)/*.cpp)) $(addprefix hypervisor/,$(HOST_EXTRA)))

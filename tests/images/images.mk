@@ -7,9 +7,10 @@ IMAGES := $(addprefix $(BUILD)/images/,vmlinuz xen ovmf-code.fd ovmf-vars.fd dom
 IMAGE_ROOT := $(BUILD)/packages/root
 image_lock = @mkdir -p $(BUILD)/images && flock $(BUILD)/images/.lock
 
-.PHONY: images qemu10
+.PHONY: images qemu10 debian-disk
 images: $(IMAGES)
 qemu10: $(BUILD)/qemu10/run
+debian-disk: $(BUILD)/images/debian.img
 
 $(BUILD)/packages/complete: tests/images/packages.list tests/images/fetch-packages
 	tests/images/fetch-packages $< $(BUILD)/packages
@@ -35,3 +36,11 @@ $(BUILD)/images/guest-files.cpio: $(BUILD)/images/vmlinuz $(BUILD)/images/guest.
 
 $(BUILD)/qemu10/run: tests/images/fetch-qemu10
 	tests/images/fetch-qemu10 $(BUILD)/qemu10
+
+# A real Debian 12 with systemd on a disk, and what `make install` lays into it. The root is made once.
+$(BUILD)/debian/complete: tests/images/debian.list tests/images/make-debian-root
+	$(image_lock) sh -c 'tests/images/make-debian-root $< $(BUILD)/debian/root && touch $@'
+$(BUILD)/images/debian.img: $(BUILD)/debian/complete tests/images/make-debian-disk $(shell find tests/images/debian-root dom0-tools/units -type f) \
+		tests/images/dom0-root/sbin/rf-agent $(BUILD)/images/guest.cpio.gz $(BUILD)/ringfort $(DOM0_BINARIES) $(BUILD)/dom0/rf-backd
+	@rm -rf $(BUILD)/debian/installed; $(MAKE) --no-print-directory -s install DESTDIR=$(BUILD)/debian/installed
+	$(image_lock) tests/images/make-debian-disk $(BUILD)/debian/root $(BUILD)/debian/installed $(BUILD)/images/guest.cpio.gz $@

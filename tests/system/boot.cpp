@@ -8,6 +8,7 @@
 #include <unistd.h>
 #include <vector>
 
+#include "harness/live_output.hpp"
 #include "harness/machine.hpp"
 
 namespace {
@@ -24,6 +25,7 @@ constexpr auto usage = R"(usage: boot [option]...
   --dom0-memory MIB    Dom0's share (1024)                --cpu MODEL          max,-smap,-la57
   --machine TYPE       q35 or pc                          --uefi               OVMF instead of BIOS
   --disk FILE          a raw disk by virtio-blk           --ahci-disk FILE     the same by AHCI
+  --boot-disk FILE     start from this disk's boot sector (build/images/debian.img; `make debian-disk`); it stays as it is
   --nic virtio|e1000   a card on QEMU's user network      --qemu10             QEMU 10 from backports
   --qemu-arg WORD      one more word for QEMU             --grub | --direct    GRUB ISO, or QEMU's own loader (the default
                                                           for Debian's Xen: 11 s instead of 30; Ringfort needs GRUB)
@@ -31,6 +33,8 @@ constexpr auto usage = R"(usage: boot [option]...
   --name NAME          of log and scratch files           --log FILE           copy of the serial log
   --keep-going         run all commands even if one fails --no-poweroff        kill the machine at the end
   --boot-timeout S     until Dom0's user space is up (180)
+  --show-boot          show the boot messages              --interactive        after the commands connect this terminal with
+                                                          Dom0's shell; poweroff or Ctrl-\ ends it. No limit of time then
 )";
 
 struct Request {
@@ -42,7 +46,11 @@ struct Request {
     std::optional<Loader> loader;
     bool keep_going = false;
     bool power_off = true;
+    bool show_boot = false;
+    bool interactive = false;
 };
+
+constexpr char escape_key = '\x1c';  // Ctrl and backslash
 
 void choose_hypervisor(MachineOptions& machine, const std::string& name) {
     if (name == "xen") {
@@ -71,6 +79,10 @@ bool apply_flag(Request& request, std::string_view option) {
         request.keep_going = true;
     } else if (option == "--no-poweroff") {
         request.power_off = false;
+    } else if (option == "--show-boot") {
+        request.show_boot = true;
+    } else if (option == "--interactive") {
+        request.interactive = true;
     } else {
         return false;
     }
@@ -93,6 +105,10 @@ bool apply_value(Request& request, std::string_view option, const std::string& v
     else if (option == "--machine") machine.machine_type = value;
     else if (option == "--disk") machine.disks.push_back({.image = value, .bus = DiskBus::virtio});
     else if (option == "--ahci-disk") machine.disks.push_back({.image = value, .bus = DiskBus::ahci});
+    else if (option == "--boot-disk") {
+        machine.disks.insert(machine.disks.begin(), {.image = value, .bus = DiskBus::virtio, .mode = DiskMode::snapshot});
+        request.loader = Loader::disk;
+    }
     else if (option == "--nic") machine.nics.push_back({.model = value == "e1000" ? NicModel::e1000 : NicModel::virtio});
     else if (option == "--qemu-arg") machine.extra_qemu_arguments.push_back(value);
     else if (option == "--timeout") request.timeout = std::chrono::seconds{number(value)};
@@ -134,7 +150,6 @@ bool run_commands(Machine& machine, const Request& request) {
             std::fprintf(stderr, "boot: %s\n%s\n", result.error().message.c_str(), machine.log_tail().c_str());
             return false;
         }
-        std::fputs(result->raw.c_str(), stdout);
         if (result->status != 0) std::printf("[status %d]\n", result->status);
         std::fflush(stdout);
         good = good && result->status == 0;
@@ -143,28 +158,57 @@ bool run_commands(Machine& machine, const Request& request) {
     return good;
 }
 
+void report(const Failure& failure, const Machine& machine) {
+    std::fprintf(stderr, "boot: %s\n%s\n", failure.message.c_str(), machine.log_tail().c_str());
+}
+
+bool power_off(Machine& machine) {
+    const auto off = machine.power_off();
+    if (!off) report(off.error(), machine);
+    return off.has_value();
+}
+
+/// Lets a person have the machine; false when it did not end well.
+bool hand_over(Machine& machine) {
+    const auto ended = machine.hand_over(STDIN_FILENO, STDOUT_FILENO, escape_key);
+    if (!ended) {
+        report(ended.error(), machine);
+        return false;
+    }
+    if (!*ended) {
+        std::printf("\r\nboot: the machine was switched off\n");
+        return true;
+    }
+    const auto status = machine.wait_exit(std::chrono::seconds{10});
+    if (!status) report(status.error(), machine);
+    return status && *status == 0;
+}
+
+void copy_log(const Machine& machine, const std::filesystem::path& copy) {
+    std::error_code error;
+    std::filesystem::copy_file(machine.log_file(), copy, std::filesystem::copy_options::overwrite_existing, error);
+    if (error) std::fprintf(stderr, "boot: cannot write %s: %s\n", copy.c_str(), error.message().c_str());
+}
+
 int drive(const Request& request) {
+    LiveOutput live;
     auto started = Machine::start(request.machine);
     if (!started) {
         std::fprintf(stderr, "boot: %s\n", started.error().message.c_str());
         return 1;
     }
     auto& machine = **started;
+    if (request.show_boot) live.show(LiveOutput::Show::boot_messages);
+    machine.listen(std::ref(live));
     const auto up = machine.wait_for_dom0(request.boot_timeout);
-    if (!up) std::fprintf(stderr, "boot: %s\n%s\n", up.error().message.c_str(), machine.log_tail().c_str());
+    live.show(LiveOutput::Show::command_output);
+    if (!up) report(up.error(), machine);
     else std::fprintf(stderr, "boot: Dom0 is up after %.1f s; log %s\n", machine.age(), machine.log_file().c_str());
     bool good = up && run_commands(machine, request);
-    if (up && request.power_off) {
-        if (auto off = machine.power_off(); !off) {
-            std::fprintf(stderr, "boot: %s\n%s\n", off.error().message.c_str(), machine.log_tail().c_str());
-            good = false;
-        }
-    }
-    if (!request.log_copy.empty()) {
-        std::error_code error;
-        std::filesystem::copy_file(machine.log_file(), request.log_copy, std::filesystem::copy_options::overwrite_existing, error);
-        if (error) std::fprintf(stderr, "boot: cannot write %s: %s\n", request.log_copy.c_str(), error.message().c_str());
-    }
+    if (good && request.interactive) good = hand_over(machine);
+    else if (up && request.power_off) good = power_off(machine) && good;
+    machine.listen(nullptr);
+    if (!request.log_copy.empty()) copy_log(machine, request.log_copy);
     return good ? 0 : 1;
 }
 

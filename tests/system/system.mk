@@ -5,8 +5,8 @@ BUILD ?= build
 SYSTEM_CXX ?= $(CXX)
 SYSTEM_CXXFLAGS ?= -std=c++23 -O0 -g -Wall -Wextra -Werror -pthread
 SYSTEM_HARNESS := $(patsubst tests/system/harness/%.cpp,$(BUILD)/obj/system/harness/%.o,$(wildcard tests/system/harness/*.cpp))
-# story.o is the GoogleTest side of it and does not belong into tools
-SYSTEM_DRIVER := $(filter-out %/story.o,$(SYSTEM_HARNESS))
+# NAME_story.o and story.o are the GoogleTest side of it and do not belong into tools
+SYSTEM_DRIVER := $(filter-out %story.o,$(SYSTEM_HARNESS))
 SYSTEM_TESTS := $(patsubst tests/system/%_test.cpp,$(BUILD)/tests/system_%,$(wildcard tests/system/*_test.cpp))
 
 # What single stories need beyond that.

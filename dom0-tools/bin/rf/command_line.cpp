@@ -5,6 +5,8 @@
 
 #include <CLI/CLI.hpp>
 
+#include "documents.hpp"
+
 namespace rf::cli {
 namespace {
 
@@ -73,8 +75,9 @@ Answer overview()
     for (const Verb& verb : all_verbs())
         text += "  " + verb.name + std::string(14 - std::min<std::size_t>(13, verb.name.size()), ' ') + verb.summary + "\n";
     text += "\nrf COMMAND --help explains one; a command may be abbreviated as long as it is unique.\n"
-            "Exit codes: 0 done, 1 internal, 2 usage or definition, 3 no such object, 4 conflict, 5 not permitted,\n"
-            "            6 out of resource, 7 timeout, 8 guest refused, 9 daemon, backend or hypervisor unreachable.\n"
+            "rf --manual prints the manual page, rf --completion the completion script for bash.\n"
+            "\nExit codes:\n" +
+            exit_codes() +
             "\nExamples:\n"
             "  rf create /etc/ringfort/web.xml      create a domain from its definition\n"
             "  rf list -o json                      all domains, for a script\n"
@@ -111,6 +114,10 @@ Result<std::variant<Call, Answer>> parse_command_line(int count, char** argument
         return overview();
     if (word == "--version" || word == "version")
         return Answer{std::string(version_text) + "\n"};
+    if (word == "--manual")
+        return Answer{manual_page()};
+    if (word == "--completion")
+        return Answer{bash_completion()};
     if (word.starts_with('-'))
         return fail(Kind::invalid, "unknown option '" + word + "' before the command (rf --help)");
     const bool help = word == "help";

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include <cstdio>
+#include <fcntl.h>
+#include <unistd.h>
 
 #include "console_terminal.hpp"
 #include "definition.hpp"
@@ -33,6 +35,23 @@ void print_created(const Invocation& invocation, const config::DomainSpec& spec,
     print_json({{"domid", created.id.value}, {"name", spec.name}, {"uuid", config::to_text(spec.uuid)}, {"timings_us", std::move(steps)}});
 }
 
+/// Puts a kernel that was unpacked into the cache: in a process of its own, so that nobody waits for the disk.
+void keep_kernel(const builder::KernelImage& kernel)
+{
+    if (!kernel.was_unpacked())
+        return;
+    std::fflush(nullptr);
+    if (const pid_t child = ::fork(); child != 0)
+        return;  // a cache that is not filled costs time at the next creation, nothing else
+    ::setsid();
+    // Whoever reads our output shall not wait for this process.
+    const int nothing = ::open("/dev/null", O_RDWR);
+    for (int descriptor : {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO})
+        ::dup2(nothing, descriptor);
+    kernel.keep(builder::KernelCache());
+    ::_exit(0);
+}
+
 Result<void> run(const Invocation& invocation)
 {
     const std::string file = invocation.value("FILE");
@@ -51,6 +70,7 @@ Result<void> run(const Invocation& invocation)
     if (invocation.has("timing"))
         print_timings(created);
     print_created(invocation, spec, created);
+    keep_kernel(created.kernel);
     if (!lifecycle::manager_is_running(state))
         say("warning: rfd does not run: nobody will act when the domain powers off, reboots or crashes");
     if (!attach)

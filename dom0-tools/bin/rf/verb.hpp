@@ -89,5 +89,6 @@ Verb dmesg_verb();
 Verb vcpu_list_verb();
 Verb domid_verb();
 Verb domname_verb();
+Verb debug_keys_verb();
 
 }  // namespace rf::cli

@@ -5,7 +5,9 @@
 
 #include <boost/asio/post.hpp>
 
+#include "lifecycle/create.hpp"
 #include "rpc/log.hpp"
+#include "xen/grant_map.hpp"
 
 namespace rf::manager {
 namespace {
@@ -45,6 +47,11 @@ Manager::~Manager()
 
 void Manager::start()
 {
+    boost::asio::post(workers_, [] {
+        // Else the first domain would wait for it.
+        if (auto grants = xen::GrantMapper::open(); grants)
+            (void)grants->make_ready();  // whoever maps a grant will hear of the trouble
+    });
     await_children();
     connect();
     await_timer();
@@ -55,7 +62,9 @@ void Manager::connect()
     auto session = lifecycle::Session::open();
     if (!session)
         return lose_session(session.error().what);
-    for (const char* name : {"@introduceDomain", "@releaseDomain"})
+    if (auto made = session->store.write(lifecycle::manager_bell, ""); !made)
+        return lose_session(made.error().text());
+    for (const char* name : {"@introduceDomain", "@releaseDomain", lifecycle::manager_bell})
         if (auto watched = session->store.watch(name, "domains"); !watched)
             return lose_session(watched.error().text());
     if (auto described = describe_control_domain(session->store); !described)

@@ -4,13 +4,19 @@
 /// own, and may make only the system calls that serving open devices takes; any other kills it.
 
 #include <cstdint>
+#include <initializer_list>
+#include <sys/types.h>
 
 #include "xen/error.hpp"
 
 namespace rf::backd {
 
+/// Closes every descriptor from 3 on but these: what the program was started with, and what its other half needs.
+[[nodiscard]] xen::Result<void> close_all_but(std::initializer_list<int> kept);
+
 /// What cannot be had is logged and done without only where it adds to, not where it makes up, the confinement: separate
 /// name spaces. Everything else fails as a whole.
-[[nodiscard]] xen::Result<void> confine(std::uint16_t domain, int event_channel_device);
+/// `parent` is the privileged half: without it this one ends at once.
+[[nodiscard]] xen::Result<void> confine(std::uint16_t domain, pid_t parent, int event_channel_device);
 
 }  // namespace rf::backd

@@ -71,7 +71,7 @@ xen::Result<Resources> open_resources(int opener)
 }
 
 /// The confined half, from its first instruction to its exit status.
-int serve(std::uint16_t domain, int opener)
+int serve(std::uint16_t domain, pid_t parent, int opener)
 {
     Reactor reactor;
     auto resources = open_resources(opener);
@@ -84,7 +84,7 @@ int serve(std::uint16_t domain, int opener)
     if (ready)
         ready = reactor.restrict();
     if (ready)
-        ready = confine(domain, resources->events.descriptor());
+        ready = confine(domain, parent, resources->events.descriptor());
     if (!ready) {
         rf::rpc::log(rf::rpc::Severity::error, "rf-backd: " + ready.error().text());
         return exit_failure;

@@ -12,7 +12,10 @@ inline constexpr const char* run_directory = "/run/ringfort/backd";
 /// An empty directory: all that the confined process sees of the file system.
 inline constexpr const char* empty_directory = "/run/ringfort/backd/empty";
 inline constexpr const char* store_socket = "/run/xenstored/socket";
-inline constexpr const char* confined_user = "ringfort-backd";
+/// The confined process of domain N runs as user and group `first_confined_user` + N, which no other process has: so it can
+/// neither signal nor examine another domain's. The range lies where systemd's table of user numbers has none
+/// (systemd.io/UIDS-GIDS); no entry in the user database is needed.
+inline constexpr std::uint32_t first_confined_user = 0x7000'0000;
 
 enum class Kind : std::uint32_t { disk = 0, card = 1 };
 inline constexpr Kind kinds[] = {Kind::disk, Kind::card};
@@ -26,6 +29,12 @@ inline constexpr Kind kinds[] = {Kind::disk, Kind::card};
 [[nodiscard]] inline std::string pid_file(std::uint16_t domain)
 {
     return std::string(run_directory) + "/" + std::to_string(domain) + ".pid";
+}
+
+/// Locked by the confined process for as long as it lives.
+[[nodiscard]] inline std::string serving_file(std::uint16_t domain)
+{
+    return std::string(run_directory) + "/" + std::to_string(domain) + ".serving";
 }
 
 /// The file with which a device's next process succeeds this one.

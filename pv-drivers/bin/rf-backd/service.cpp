@@ -140,12 +140,18 @@ void Service::turn_all()
 {
     more_ = false;
     next_time_.reset();
+    bool waits = false;
+    bool gave_back = false;
     for (auto& [directory, entry] : entries_) {
         const auto work = entry.server->turn();
         more_ = more_ || work.more;
+        waits = waits || work.waits;
+        gave_back = gave_back || work.gave_back;
         if (work.at)
             next_time_ = next_time_ ? std::min(*next_time_, *work.at) : *work.at;
     }
+    // The giver's turn may have come after the waiter's, and nothing else may be under way that would wake us.
+    more_ = more_ || (waits && gave_back);
 }
 
 Result<void> Service::store_events()

@@ -13,6 +13,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "bin/rf-backd/confinement.hpp"
 #include "bin/rf-backd/names.hpp"
 #include "bin/rf-backd/opener.hpp"
 #include "rpc/log.hpp"
@@ -21,6 +22,8 @@ namespace rf::backd {
 namespace {
 
 constexpr useconds_t restart_pause = 500'000;
+constexpr useconds_t turn_pause = 10'000;
+constexpr unsigned turn_attempts = 1'500;  ///< with the pause: 15 s, longer than I/O under way takes to be given up
 
 sigset_t handled_signals()
 {
@@ -69,22 +72,44 @@ void Supervisor::remove_journals() const
     }
 }
 
+xen::Result<xen::Descriptor> Supervisor::take_turn() const
+{
+    // Opened for reading: the confined half keeps this descriptor, and shall not be able to write anything with it.
+    const std::string path = serving_file(domain_);
+    xen::Descriptor file(xen::Kernel::host(), ::open(path.c_str(), O_RDONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file)
+        return xen::failure(errno, "cannot open " + path);
+    for (unsigned attempt = 0; ::flock(file.number(), LOCK_EX | LOCK_NB) != 0; ++attempt) {
+        if (errno != EWOULDBLOCK || attempt == turn_attempts)
+            return xen::failure(errno == EWOULDBLOCK ? EBUSY : errno,
+                                "the process that served domain " + std::to_string(domain_) + " before does not end");
+        ::usleep(turn_pause);
+    }
+    return file;
+}
+
 xen::Result<int> Supervisor::run_once(Body body)
 {
+    auto turn = take_turn();
+    if (!turn)
+        return std::unexpected(turn.error());
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) != 0)
         return xen::failure(errno, "cannot create a socket pair");
     const xen::Descriptor mine(xen::Kernel::host(), ends[0]);
     xen::Descriptor theirs(xen::Kernel::host(), ends[1]);
+    const pid_t self = ::getpid();
     const pid_t child = ::fork();
     if (child < 0)
         return xen::failure(errno, "cannot start a process");
     if (child == 0) {
-        ::close(ends[0]);
-        ::close(pid_file_.number());  // the lock is the parent's alone
-        ::_exit(body(domain_, ends[1]));
+        // Among what goes here is the toolstack's lock file, which is the parent's alone.
+        if (const auto closed = close_all_but({turn->number(), ends[1]}); !closed)
+            ::_exit(exit_failure);
+        ::_exit(body(domain_, self, ends[1]));
     }
     theirs = xen::Descriptor();
+    *turn = xen::Descriptor();
     write_pid(child);
 
     const sigset_t signals = handled_signals();
@@ -126,6 +151,7 @@ int Supervisor::run(Body body)
         if (WIFEXITED(*status) && WEXITSTATUS(*status) == exit_over)
             remove_journals();
         ::unlink(pid_file(domain_).c_str());
+        ::unlink(serving_file(domain_).c_str());
         if (WIFSIGNALED(*status)) {
             rpc::log(rpc::Severity::error, "rf-backd " + std::to_string(domain_) + ": the serving process died of signal " +
                                                std::to_string(WTERMSIG(*status)));

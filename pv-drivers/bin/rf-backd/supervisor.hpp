@@ -17,8 +17,8 @@ public:
     /// Takes the pid file. EBUSY if another instance serves the domain.
     [[nodiscard]] static xen::Result<Supervisor> create(std::uint16_t domain);
 
-    /// Body of the confined half: gets the domain and its end of the socket pair, returns an exit status.
-    using Body = int (*)(std::uint16_t domain, int opener);
+    /// Body of the confined half: gets the domain, this process and its end of the socket pair, returns an exit status.
+    using Body = int (*)(std::uint16_t domain, pid_t parent, int opener);
     /// Runs it to its end and returns this program's exit status.
     [[nodiscard]] int run(Body body);
 
@@ -27,6 +27,8 @@ private:
 
     /// Starts the confined half once and opens devices until it ends; its wait status.
     [[nodiscard]] xen::Result<int> run_once(Body body);
+    /// Waits for the confined half of a predecessor that was killed to be gone, then takes its place. EBUSY if it stays.
+    [[nodiscard]] xen::Result<xen::Descriptor> take_turn() const;
     void write_pid(pid_t pid);
     void remove_journals() const;
 

@@ -3,10 +3,11 @@
 // the disk, reads them back, and puts the old content back. A read-only disk is only read.
 #include <cstring>
 
-#include "block.hpp"
+#include "front/block.hpp"
 #include "runtime.hpp"
 
 using namespace rf::runtime;
+using rf::front::BlockDevice;
 
 namespace {
 
@@ -34,9 +35,10 @@ void fill(std::byte* page, std::uint64_t sector)
 void guest_main()
 {
     require(grants.initialise(), "set up the grant table");
-    require(store.initialise(start_info()), "find XenStore");
-    BlockDevice disk;
-    const auto number = require(BlockDevice::first_number(), "find a disk");
+    require(connect_store(start_info()), "find XenStore");
+    require(control.initialise(), "watch for orders");
+    BlockDevice disk{doors()};
+    const auto number = require(BlockDevice::first_number(store), "find a disk");
     require(disk.connect(number), "connect to the block backend");
     print("block-check: disk ", number, " of ", disk.sectors(), " sectors, ", disk.read_only() ? "read-only" : "writable", "\n");
     if (disk.sectors() < places * BlockDevice::sectors_per_page)
@@ -47,6 +49,8 @@ void guest_main()
     auto* const seen = page_or_end();
     unsigned wrong = 0;
     for (unsigned place = 0; place < places; ++place) {
+        // between two places the disk is whole, so this is where an order to end is obeyed
+        control.obey();
         const std::uint64_t sector = (disk.sectors() - BlockDevice::sectors_per_page) * place / (places - 1);
         require(disk.read(sector, old_content), "read");
         if (disk.read_only())

@@ -29,6 +29,7 @@ void Console::receive() {
         if (got <= 0) break;
         std::copy_if(block, block + got, std::back_inserter(text_), [](char c) { return c != '\r' && c != '\0'; });
         log_file_.write(block, got).flush();
+        if (listener_) listener_({block, static_cast<std::size_t>(got)});
         arrived_.notify_all();
     }
     const std::lock_guard lock{mutex_};
@@ -85,6 +86,16 @@ Result<void> Console::send(std::string_view bytes) {
         bytes.remove_prefix(static_cast<std::size_t>(sent));
     }
     return {};
+}
+
+void Console::listen(Listener listener) {
+    const std::lock_guard lock{mutex_};
+    listener_ = std::move(listener);
+}
+
+bool Console::is_closed() const {
+    const std::lock_guard lock{mutex_};
+    return closed_;
 }
 
 std::string Console::log() const {

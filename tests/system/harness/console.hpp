@@ -7,6 +7,7 @@
 #include <condition_variable>
 #include <filesystem>
 #include <fstream>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -35,11 +36,17 @@ public:
     /// Sends bytes as they are.
     [[nodiscard]] Result<void> send(std::string_view bytes);
 
+    /// Hands every block of bytes to `listener` as it arrives from now on, before any wait for it ends; nullptr stops that.
+    /// The listener runs on the line's own thread and must not call back into this object.
+    using Listener = std::function<void(std::string_view bytes)>;
+    void listen(Listener listener);
+
     /// All text received so far, without carriage returns.
     [[nodiscard]] std::string log() const;
 
     /// Waits until the other end has closed the line, so that log() is complete.
     void wait_closed(std::chrono::milliseconds limit);
+    [[nodiscard]] bool is_closed() const;
 
 private:
     void receive();
@@ -50,6 +57,7 @@ private:
     std::condition_variable arrived_;
     std::string text_;           // guarded by mutex_
     bool closed_ = false;        // guarded by mutex_
+    Listener listener_;          // guarded by mutex_
     std::size_t position_ = 0;   // first byte not yet consumed by expect
     std::thread receiver_;
 };

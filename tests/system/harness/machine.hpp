@@ -35,6 +35,14 @@ public:
     /// Waits until Dom0's user space is up and its command agent answers. Must come before run().
     [[nodiscard]] Result<void> wait_for_dom0(Limit limit = std::chrono::seconds{240});
 
+    /// Shows what arrives on the serial line as it arrives; see Console::listen.
+    void listen(Console::Listener listener) { console_->listen(std::move(listener)); }
+
+    /// Ends the agent and connects a person with Dom0's shell: bytes of `input` go to the serial line, what arrives there
+    /// goes to `output`. Returns true when the machine ended by itself, false when `escape` was typed or input ended. Only
+    /// one who calls this has no wall-clock limit any more.
+    [[nodiscard]] Result<bool> hand_over(int input, int output, char escape);
+
     /// Runs a shell command (also of several lines) in Dom0 and waits for its end. Variables and the working directory
     /// persist between commands. A background job must not keep the console open: send its output elsewhere. Once a
     /// command did not end in time, every further one fails at once.
@@ -51,6 +59,9 @@ public:
 
     /// Sends a line to the console as if typed; keep it below 100 characters (the hypervisor's input ring has 128).
     [[nodiscard]] Result<void> send_line(std::string_view line);
+
+    /// The same without the newline: single keys.
+    [[nodiscard]] Result<void> send_keys(std::string_view keys) { return console_->send(keys); }
 
     /// Waits for QEMU's end and returns its exit status.
     [[nodiscard]] Result<int> wait_exit(Limit limit);

@@ -17,8 +17,9 @@ enum class Hypervisor { ringfort, xen, none };
 enum class Firmware { bios, ovmf };
 
 /// How the hypervisor gets into memory: GRUB 2.06 by multiboot2 (the way of a real machine), or QEMU's own multiboot1
-/// loader, which is quicker but only serves Debian's Xen.
-enum class Loader { grub, qemu_multiboot1 };
+/// loader, which is quicker but only serves Debian's Xen. `disk`: whatever the first disk's boot sector starts; hypervisor,
+/// kernel, arguments and overlays then are the disk's own affair.
+enum class Loader { grub, qemu_multiboot1, disk };
 
 /// The emulator: the system's (7.2 on Debian 12), or 10.0 from backports as fetched by tests/images/fetch-qemu10.
 enum class QemuVersion { installed, backports_10 };

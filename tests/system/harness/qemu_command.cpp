@@ -112,6 +112,7 @@ Result<void> add_firmware(std::vector<std::string>& words, const fs::path& scrat
 
 Result<BootFiles> prepare_boot(const MachineOptions& options, const fs::path& scratch) {
     BootFiles files;
+    if (options.loader == Loader::disk) return files;
     if (options.hypervisor != Hypervisor::none) {
         const auto chosen = options.hypervisor_file.empty() ? default_hypervisor(options.hypervisor) : options.hypervisor_file;
         auto hypervisor = existing(chosen, options.hypervisor == Hypervisor::xen ? "run 'make images'" : "run 'make'");
@@ -158,6 +159,7 @@ Result<std::vector<std::string>> qemu_command(const MachineOptions& options, con
         if (auto done = add_firmware(words, scratch); !done) return std::unexpected(done.error());
     switch (options.loader) {
     case Loader::grub: words.insert(words.end(), {"-cdrom", files.iso, "-boot", "d"}); break;
+    case Loader::disk: words.insert(words.end(), {"-boot", "c"}); break;
     case Loader::qemu_multiboot1:
         if (files.hypervisor.empty())
             words.insert(words.end(), {"-kernel", files.kernel, "-append", files.kernel_arguments, "-initrd", files.initrd});

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "builder/kernel_image.hpp"
+#include "builder/kernel_loading.hpp"
 
 namespace rf::builder {
 namespace {
@@ -122,6 +123,51 @@ TEST_F(KernelImageTest, ACacheThatOthersCanWriteIsNotTrusted)
     const auto image = KernelImage::load(path, cache);
     ASSERT_TRUE(image) << image.error().what;
     EXPECT_EQ(image->notes().entry, 0xffff'ffff'8104'31c0);
+}
+
+TEST_F(KernelImageTest, AKernelIsUnpackedWhileOtherThingsGoOn)
+{
+    const Bytes elf = make_elf(TestKernel{});
+    const std::string path = write("vmlinuz", packed(elf, elf.size()));
+    KernelLoading loading;
+    ASSERT_TRUE(loading.begin(path, cache));
+    const auto kernel = loading.wait();
+    ASSERT_TRUE(kernel) << kernel.error().what;
+    EXPECT_EQ((*kernel)->notes().entry, 0xffff'ffff'8104'31c0);
+    // Keeping it is the caller's affair: it may wait until the domain runs.
+    EXPECT_EQ(cached(), 0u);
+    const KernelImage image = loading.take();
+    image.keep(cache);
+    EXPECT_EQ(cached(), 1u);
+
+    Bytes bad = packed(elf, elf.size());
+    bad[bad.size() / 2] ^= 0xff;
+    KernelLoading damaged;
+    ASSERT_TRUE(damaged.begin(write("damaged", bad), cache));
+    EXPECT_FALSE(damaged.wait());
+    KernelLoading missing;
+    EXPECT_FALSE(missing.begin(directory + "/nothing", cache));
+}
+
+TEST_F(KernelImageTest, BytesComeFromMemoryOrStraightFromTheFile)
+{
+    Bytes bytes(10000);
+    for (std::size_t i = 0; i < bytes.size(); ++i)
+        bytes[i] = static_cast<unsigned char>(i * 7);
+    const auto view = FileView::open(write("bytes", bytes), "test file");
+    ASSERT_TRUE(view);
+    for (const Source& source : {Source(view->bytes()), Source(*view, view->bytes())}) {
+        EXPECT_EQ(source.size(), 10000u);
+        Bytes copy(300);
+        ASSERT_TRUE(source.from(5000).copy(1234, std::as_writable_bytes(std::span(copy))));
+        EXPECT_TRUE(std::equal(copy.begin(), copy.end(), bytes.begin() + 6234));
+        EXPECT_EQ(source.from(20000).size(), 0u);
+    }
+    EXPECT_FALSE(Source(*view, view->bytes()).is_memory());
+    // The file becomes shorter behind our back: an answer, not a fault.
+    std::filesystem::resize_file(directory + "/bytes", 4096);
+    Bytes copy(8000);
+    EXPECT_FALSE(Source(*view, view->bytes()).copy(0, std::as_writable_bytes(std::span(copy))));
 }
 
 TEST_F(KernelImageTest, UnfitFilesAreRefusedWithAReason)

@@ -82,6 +82,18 @@ TEST_F(StateDirectoryTest, ALockIsHeldByOne)
     EXPECT_TRUE(state.lock(xen::DomainId(7), StateDirectory::Waiting::no));
 }
 
+TEST_F(StateDirectoryTest, AskingForALockLeavesNoFile)
+{
+    EXPECT_FALSE(state.is_locked(xen::DomainId(5)));
+    EXPECT_FALSE(std::filesystem::exists(state.root() + "/locks/5"));
+    {
+        const auto lock = state.lock(xen::DomainId(5), StateDirectory::Waiting::no);
+        ASSERT_TRUE(lock);
+        EXPECT_TRUE(state.is_locked(xen::DomainId(5)));
+    }
+    EXPECT_FALSE(state.is_locked(xen::DomainId(5)));
+}
+
 TEST_F(StateDirectoryTest, WhoWaitedForARemovedLockGetsTheNewOne)
 {
     auto first = state.lock(xen::DomainId(7), StateDirectory::Waiting::no);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-#include "text.hpp"
+#include "front/text.hpp"
 
-namespace rf::runtime {
+namespace rf::front {
 
 Digits::Digits(Padded number)
 {
@@ -19,4 +19,4 @@ Digits::Digits(Hex number)
     text_[--begin_] = '0';
 }
 
-}  // namespace rf::runtime
+}  // namespace rf::front

@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: MIT
+#include "audit/domains.hpp"
+
+#include "domain/table.hpp"
+#include "domain/vcpu.hpp"
+
+namespace rf::audit {
+namespace {
+
+using mm::FrameType;
+
+void enter_vcpu(Ledger& ledger, domain::Vcpu const& vcpu)
+{
+    auto const enter = [&](Mfn mfn, FrameType kind) {
+        if (mfn.valid())
+            ledger.use(mfn, kind);
+    };
+    enter(vcpu.pv.kernel_root, FrameType::l4);
+    enter(vcpu.pv.user_root, FrameType::l4);
+    for (Mfn const mfn : vcpu.pv.gdt_frames)
+        enter(mfn, FrameType::descriptor);
+    for (Mfn const mfn : vcpu.pv.ldt_frames)
+        enter(mfn, FrameType::descriptor);
+    enter(vcpu.events.registered_frame(), FrameType::writable);
+}
+
+void enter_domain(Ledger& ledger, domain::Domain const& domain)
+{
+    domain.for_each_vcpu([&](domain::Vcpu& vcpu) { enter_vcpu(ledger, vcpu); });
+    domain.events.for_each_frame([&](Mfn mfn) { ledger.use(mfn, FrameType::writable); });
+    domain.grants.for_each_table_frame([&](Mfn mfn) { ledger.use(mfn, FrameType::writable); });
+    domain.grants.for_each_mapping(
+        [&](Mfn mfn, grant::Access access) { ledger.grant(mfn, access == grant::Access::write); });
+}
+
+template <class Function>
+void for_each_domain(Function function)
+{
+    for (DomainId next{0};;) {
+        auto const domain = domain::find_from(next);
+        if (!domain)
+            return;
+        function(**domain);
+        next = DomainId{static_cast<std::uint16_t>((*domain)->id().value + 1)};
+    }
+}
+
+} // namespace
+
+Owner const* Domains::find(DomainId id)
+{
+    if (found_.space && id == found_id_)
+        return &found_;
+    auto const domain = domain::find(id);
+    if (!domain)
+        return nullptr;
+    found_id_ = id;
+    found_ = {&(*domain)->space, (*domain)->is_control()};
+    return &found_;
+}
+
+void Domains::enter_holders(Ledger& ledger)
+{
+    for_each_domain([&](domain::Domain& domain) { enter_domain(ledger, domain); });
+}
+
+Realm::Totals Domains::totals()
+{
+    Totals sum;
+    for_each_domain([&](domain::Domain& domain) {
+        sum.listed += domain.memory.listed();
+        sum.pages += domain.memory.pages();
+    });
+    return sum;
+}
+
+} // namespace rf::audit

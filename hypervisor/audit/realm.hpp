@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// The domains as the audit sees them.
+
+#include "audit/ledger.hpp"
+#include "pvmmu/space.hpp"
+
+namespace rf::audit {
+
+/// What the audit must know of one domain.
+struct Owner {
+    pvmmu::Space const* space = nullptr;
+    bool may_map_others = false; ///< the control domain
+};
+
+/// All domains; implemented over the domain table, and by tests over their own.
+class Realm {
+public:
+    /// The domain, or null.
+    [[nodiscard]] virtual Owner const* find(DomainId id) = 0;
+    /// Enters what the domains hold besides page-table entries and pins: roots, descriptor pages, mapped grants, pages
+    /// shared with the hypervisor.
+    virtual void enter_holders(Ledger& ledger) = 0;
+    /// Sums over all domains: frames on their lists, and frames that count against their limits.
+    struct Totals {
+        std::uint64_t listed = 0;
+        std::uint64_t pages = 0;
+    };
+    [[nodiscard]] virtual Totals totals() = 0;
+
+protected:
+    ~Realm() = default;
+};
+
+} // namespace rf::audit

@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// What a hostile guest plays with: chance, pages it can afford to lose, and numbers that have hurt hypervisors before.
+///
+/// The guest keeps its own code, stack and page tables out of most games, so that it lives long enough to do harm; what it
+/// changes of itself it puts back. Nothing here is checked by the guest for the hypervisor's sake.
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <span>
+#include <string_view>
+
+#include "runtime.hpp"
+#include "xen/domid.h"
+#include "xen/mmu.h"
+
+/// Where an attempt goes on after an exception, and with which stack pointer; 0 outside attempts (attempt.S).
+extern "C" const char attempt_recover[];
+extern "C" std::uint64_t attempt_stack;
+
+namespace rf::hostile {
+
+/// SplitMix64: one word of state, good enough to be nasty, and repeatable from its seed.
+class Random {
+public:
+    explicit constexpr Random(std::uint64_t seed) : state_(seed) {}
+    std::uint64_t next();
+    /// A number below `bound`, which is not 0.
+    std::uint64_t below(std::uint64_t bound) { return next() % bound; }
+    /// True once in `times`.
+    bool once_in(std::uint64_t times) { return below(times) == 0; }
+
+private:
+    std::uint64_t state_;
+};
+
+class World {
+public:
+    static constexpr unsigned scratch_pages = 48;
+    static constexpr unsigned argument_words = 1024;
+
+    /// Takes the scratch pages and learns which frames are ours. Call once.
+    void initialise(std::uint64_t seed);
+
+    Random random{0};
+    std::uint64_t operations = 0;
+    std::uint64_t faults = 0;    ///< attempts that ended in an exception
+    std::uint64_t move = 0;      ///< the last one that was dangerous for the guest itself, for its last words
+    std::uint64_t accepted = 0;  ///< hypercalls that did not answer with an error
+
+    /// A number out of those that are most often forgotten.
+    std::uint64_t value();
+    /// A frame number: of a scratch page, of a live table, of somebody else, or no frame at all.
+    std::uint64_t frame();
+    /// A page-table entry with such a frame.
+    std::uint64_t entry();
+    /// An address to hand to a hypercall: mostly the argument page, filled with such numbers.
+    std::uint64_t arguments();
+
+    unsigned scratch_number() { return static_cast<unsigned>(random.below(scratch_pages)); }
+    [[nodiscard]] std::byte* scratch(unsigned number) const { return pages_[number]; }
+    [[nodiscard]] std::uint64_t scratch_frame(unsigned number) const { return frames_[number]; }
+    void set_scratch_frame(unsigned number, std::uint64_t frame);
+    [[nodiscard]] std::uint64_t* argument_page() { return arguments_.data(); }
+
+    /// Whether the domain owns the frame or may still own it, or the hypervisor lent it its own (shared_info).
+    [[nodiscard]] bool is_ours(std::uint64_t frame) const;
+    /// Whether the frame is one of the tables that the guest was born with.
+    [[nodiscard]] bool is_live_table(std::uint64_t frame) const;
+
+    /// Makes a hypercall and counts its fate.
+    long call(xen::hypercall_number number, std::uint64_t a = 0, std::uint64_t b = 0, std::uint64_t c = 0, std::uint64_t d = 0,
+              std::uint64_t e = 0);
+    /// Says on the console that the hypervisor allowed what it must not.
+    void breach(std::string_view what, std::uint64_t detail);
+
+private:
+    std::array<std::byte*, scratch_pages> pages_{};
+    std::array<std::uint64_t, scratch_pages> frames_{};
+    static constexpr std::uint64_t machine_frames = 1 << 20;  ///< as many as 4 GiB hold
+    std::array<std::uint64_t, machine_frames / 64> once_ours_{};
+    alignas(4096) std::array<std::uint64_t, argument_words> arguments_{};
+    /// Inaccessible: what runs beyond the arguments, such as an array of a million grants, must not reach ourselves.
+    alignas(4096) std::array<std::byte, 4096> guard_{};
+};
+
+extern World world;
+
+/// Runs `action(context)`; true if it came back, false if it ended in an exception. Registers and stack are as before.
+bool attempt(void (*action)(void*), void* context);
+/// Hooks the runtime's exceptions. Call once.
+void prepare_attempts();
+
+template <class Action>
+bool attempt(Action action)
+{
+    return attempt([](void* context) { (*static_cast<Action*>(context))(); }, &action);
+}
+
+// The families of misbehaviour. Each makes one move.
+void abuse_page_tables();
+void abuse_memory();
+void abuse_grants();
+void abuse_events();
+void abuse_processor();
+void abuse_descriptors();
+void abuse_anything();
+
+}  // namespace rf::hostile
