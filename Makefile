@@ -68,7 +68,7 @@ deps:
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers models house
+TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests models house
 STORIES := dom0_boot scheduling boot_errors dom0_kernels oracle_guest example_guest toolstack store debian
 .PHONY: test unit-tests stories
 test: unit-tests stories
@@ -90,7 +90,10 @@ install: hypervisor tools $(BUILD)/dom0/rf-backd
 	install -D -m 0644 -t $(DESTDIR)/usr/lib/systemd/system dom0-tools/units/*.service dom0-tools/units/*.mount
 	install -D -m 0755 -t $(DESTDIR)/etc/grub.d dom0-tools/units/09_ringfort
 	install -D -m 0644 -t $(DESTDIR)/usr/share/doc/ringfort README.md docs/toolstack.md
-	install -d -m 0755 $(DESTDIR)/etc/ringfort/autostart
+	install -D -m 0644 -t $(DESTDIR)/usr/share/man/man5 dom0-tools/man/ringfort-domain.5
+	install -d -m 0755 $(DESTDIR)/etc/ringfort/autostart $(DESTDIR)/usr/share/man/man1 $(DESTDIR)/usr/share/bash-completion/completions
+	$(BUILD)/dom0/rf --manual > $(DESTDIR)/usr/share/man/man1/rf.1
+	$(BUILD)/dom0/rf --completion > $(DESTDIR)/usr/share/bash-completion/completions/rf
 
 # ---- a guest running in QEMU, from nothing ---------------------------------------------------------------------------
 

@@ -4,8 +4,7 @@
 // `rf create` starts them from definitions that give each 8 MiB. `hello` greets, finds its second as long as everybody's and
 // powers off; `block-check` writes all over its disk, reads it back and leaves the disk as it found it. `network-responder`
 // answers ping and serves its page to Dom0 and to a Linux guest: once on the backend process with a fixed address, once on the
-// kernel's backend with a leased one. Its card survives a killed backend process and a kernel backend that is taken away and
-// comes back; it sleeps when nobody asks. It obeys `rf reboot` and `rf shutdown`. In the end all memory is back.
+// kernel's backend with a leased one. Its card survives a killed backend process; it sleeps when nobody asks. It obeys `rf reboot` and `rf shutdown`. In the end all memory is back.
 #include <gtest/gtest.h>
 
 #include <fstream>
@@ -113,16 +112,6 @@ protected:
             EXPECT_LT(milliseconds, tick * 1000 + 3000);
         }
     }
-
-    /// The kernel's backend of the guest `leased` is unbound and bound again, as an update of its module does it.
-    void replace_kernel_backend() {
-        const auto id = run("rf domid leased");
-        const auto device = "vif-" + id + "-0";
-        const auto interface = "vif" + id + ".0";
-        run("cd /sys/bus/xen-backend/drivers/vif; echo " + device + " > unbind; [ ! -e /sys/class/net/" + interface + " ] && echo " + device + " > bind; cd /");
-        wait_until("[ -e /sys/class/net/" + interface + " ]");
-        run("ip link set " + interface + " master br0; ip link set " + interface + " up");
-    }
 };
 
 TEST_F(ExampleGuest, RunBesideLinuxAndLeaveNothingBehind) {
@@ -146,7 +135,6 @@ TEST_F(ExampleGuest, RunBesideLinuxAndLeaveNothingBehind) {
 
     // backends come and go
     run("kill -9 $(cat /run/ringfort/backd/$(rf domid fixed).pid)");
-    replace_kernel_backend();
     expect_answers("10.9.0.7");
     expect_answers("10.9.0.100");
 
