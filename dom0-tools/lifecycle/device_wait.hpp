@@ -17,7 +17,8 @@ namespace rf::lifecycle {
     return config::parse_number(text.value_or("")).value_or(::xen::XenbusStateUnknown);
 }
 
-/// Asks `done` until it says yes, again whenever something below `path` changes; false at the deadline.
+/// Asks `done` until it says yes, again whenever something below `path` changes, and now and then without that: a kernel's
+/// driver may go without a word in the store. False at the deadline.
 template <class Done>
 [[nodiscard]] Result<bool> wait_for_change(Session& session, const std::string& path, std::chrono::steady_clock::time_point deadline, Done done)
 {
@@ -31,12 +32,14 @@ template <class Done>
         result = done();
         if (!result || *result)
             break;
-        const auto event = session.wait_for_store(deadline);
-        if (!event || !*event) {
-            if (!event)
-                result = std::unexpected(event.error());
+        using Clock = std::chrono::steady_clock;
+        const auto event = session.wait_for_store(std::min(deadline, Clock::now() + std::chrono::milliseconds(100)));
+        if (!event) {
+            result = std::unexpected(event.error());
             break;
         }
+        if (!*event && Clock::now() >= deadline)
+            break;
     }
     (void)session.store.unwatch(path, token);  // a lost store shows itself at the next request
     return result;

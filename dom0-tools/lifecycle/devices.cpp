@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "lifecycle/devices.hpp"
 
+#include <algorithm>
+#include <filesystem>
+
 #include "lifecycle/device_wait.hpp"
 #include "lifecycle/domain_list.hpp"
 
@@ -43,9 +46,13 @@ Result<Closing> ask_to_close(Session& session, DomainId domain, const std::strin
     Closing closing{backend, BUILD_TRY(session.store.read_if_exists(backend + "/frontend")).value_or(""), false};
     if (!closing.frontend.starts_with(domain_path(domain) + "/"))
         closing.frontend.clear();
-    const std::uint64_t state = BUILD_TRY(device_state(session, backend));
-    closing.connected = state > ::xen::XenbusStateInitialising && state != ::xen::XenbusStateClosed;
     BUILD_CHECK(session.store.transact([&](auto transaction) -> xen::Result<void> {
+        // Read inside: a backend that closes at this very moment must not be set back to closing.
+        const auto text = session.store.read_if_exists(backend + "/state", transaction);
+        if (!text)
+            return std::unexpected(text.error());
+        const std::uint64_t state = config::parse_number(text->value_or("")).value_or(::xen::XenbusStateUnknown);
+        closing.connected = state > ::xen::XenbusStateInitialising && state != ::xen::XenbusStateClosed;
         auto written = session.store.write(backend + "/online", "0", transaction);
         if (written && closing.connected)
             written = session.store.write(backend + "/state", std::to_string(::xen::XenbusStateClosing), transaction);
@@ -56,11 +63,24 @@ Result<Closing> ask_to_close(Session& session, DomainId domain, const std::strin
     return closing;
 }
 
-/// The backend is done when it says so, or has removed its node.
+/// Whether a backend that Dom0's kernel served is no longer there. Its disk driver leaves without writing its state when the
+/// nodes of a dead guest are gone before it was asked to close.
+bool kernel_has_let_go(const std::string& backend)
+{
+    const std::string_view device = std::string_view(backend).substr(backend_root.size() + 1);
+    if (!device.starts_with("vbd/") && !device.starts_with("vif/"))
+        return false;
+    std::string name(device);
+    std::ranges::replace(name, '/', '-');
+    std::error_code problem;
+    return !std::filesystem::exists("/sys/bus/xen-backend/devices/" + name, problem) && !problem;
+}
+
+/// The backend is done when it says so, has removed its node, or is gone.
 Result<bool> has_closed(Session& session, const std::string& backend)
 {
     const std::uint64_t state = BUILD_TRY(device_state(session, backend));
-    return state == ::xen::XenbusStateClosed || state == ::xen::XenbusStateUnknown;
+    return state == ::xen::XenbusStateClosed || state == ::xen::XenbusStateUnknown || kernel_has_let_go(backend);
 }
 
 }  // namespace
