@@ -56,7 +56,7 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 # ---- Debian packages that building and testing need ------------------------------------------------------------------
 
 PACKAGES := g++-12 make grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio e2fsprogs qemu-system-x86 ovmf \
-	busybox-static libxen-dev libgtest-dev libboost1.81-dev libxml2-dev libcli11-dev liburing-dev libseccomp-dev \
+	busybox-static libxen-dev libgtest-dev patch libboost1.81-dev libxml2-dev libcli11-dev liburing-dev libseccomp-dev \
 	liblzma-dev libzstd-dev liblz4-dev zlib1g-dev binutils spin kmod mmdebstrap debian-archive-keyring
 
 .PHONY: deps
@@ -72,11 +72,14 @@ TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests mo
 STORIES := debian dom0_boot lifecycle split_drivers hostile oracle_guest scheduling dom0_kernels boot_errors example_guest store
 # Also told, but too long for every change: make test-long
 LONG_STORIES := toolstack survival density
-.PHONY: test test-long unit-tests stories
+.PHONY: test test-long mutants unit-tests stories
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))
 test-long: stories $(addprefix $(BUILD)/tests/system_,$(LONG_STORIES))
 	@RF_TEST_LIMIT=3600 RF_LANES=1 RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/system_,$(LONG_STORIES))
+# Defects put back, one at a time: each must be noticed (tests/mutants/).
+mutants:
+	@tests/mutants/run $(abspath $(BUILD))
 unit-tests: $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS))
 stories: hypervisor images debian-disk qemu10 guests $(BUILD)/guests/hostile tools $(BUILD)/dom0/rf-backd $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
 
