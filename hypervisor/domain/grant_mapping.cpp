@@ -45,7 +45,7 @@ Status remove_grant(domain::Domain& mapper, GrantPlace place, Mfn frame, bool wr
     Space& space = mapper.space;
     {
         LockGuard guard(space.lock);
-            EntryPlace const at = TRY(resolve(mapper, place));
+        EntryPlace const at = TRY(resolve(mapper, place));
         Entry const old = detail::load_entry(at);
         if (!old.is_present() || old.frame() != frame || old.is_writable() != writable)
             return fail(Errno::einval);
