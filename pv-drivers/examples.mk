@@ -43,7 +43,7 @@ GUEST_TEST_SOURCES := $(wildcard pv-drivers/front/*.cpp tests/host/pv-drivers/fr
 	$(filter-out %/network_responder.cpp,$(wildcard pv-drivers/examples/network-responder/*.cpp)) \
 	$(wildcard tests/host/pv-drivers/examples/*/*.cpp)
 GUEST_TEST_OBJECTS := $(patsubst %.cpp,$(BUILD)/tests/host_guests.obj/%.o,$(GUEST_TEST_SOURCES))
-GUEST_TEST_FLAGS := -std=c++23 -O0 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined -Wall -Wextra -Wnon-virtual-dtor -Werror \
+GUEST_TEST_FLAGS := -std=c++23 -O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -Wall -Wextra -Wnon-virtual-dtor -Werror \
 	-MMD -MP -Ipv-drivers -Iguest-abi -Ipv-drivers/examples/network-responder -Itests/host/pv-drivers/front
 
 $(BUILD)/tests/host_guests.obj/%.o: %.cpp

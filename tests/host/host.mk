@@ -19,7 +19,7 @@ HOST_SOURCES := $(filter-out $(addprefix hypervisor/,$(HOST_EXCLUDED)), \
 	$(foreach room,$(HOST_ROOMS),$(wildcard hypervisor/$(room)/*.cpp)) $(addprefix hypervisor/,$(HOST_EXTRA)))
 HOST_TESTS := $(wildcard tests/host/hypervisor/*/*_test.cpp) $(wildcard tests/host/fakes/*.cpp)
 HOST_OBJECTS := $(patsubst %.cpp,$(HOST_OUT)/%.o,$(HOST_SOURCES) $(HOST_TESTS))
-HOST_FLAGS := -std=c++23 -O1 -g -fno-exceptions -fno-rtti -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined \
+HOST_FLAGS := -std=c++23 -O1 -g1 -fno-exceptions -fno-rtti -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined \
 	-fno-strict-aliasing -Wall -Wextra -Werror -Itests/host/fakes/hypervisor -Ihypervisor -Iguest-abi -Itests/host/hypervisor
 
 $(HOST_OUT)/%.o: %.cpp

@@ -3,15 +3,16 @@
 BUILD ?= build
 
 SYSTEM_CXX ?= $(CXX)
-SYSTEM_CXXFLAGS ?= -std=c++23 -O0 -g -Wall -Wextra -Werror -pthread
+SYSTEM_CXXFLAGS ?= -std=c++23 -O0 -g1 -Wall -Wextra -Werror -pthread
 SYSTEM_HARNESS := $(patsubst tests/system/harness/%.cpp,$(BUILD)/obj/system/harness/%.o,$(wildcard tests/system/harness/*.cpp))
 # NAME_story.o and story.o are the GoogleTest side of it and do not belong into tools
 SYSTEM_DRIVER := $(filter-out %story.o,$(SYSTEM_HARNESS))
 SYSTEM_TESTS := $(patsubst tests/system/%_test.cpp,$(BUILD)/tests/system_%,$(wildcard tests/system/*_test.cpp))
 
 # What single stories need beyond that.
-SYSTEM_FLAGS_dom0_kernels_test := -Itests/host/hypervisor/dom0
-SYSTEM_LIBS_dom0_kernels := -llzma -lzstd -llz4 -lz
+SYSTEM_FLAGS_kernel_packing := -Itests/host/hypervisor/dom0
+SYSTEM_LIBS_dom0_boot := -llzma -lzstd -llz4 -lz
+$(BUILD)/tests/system_dom0_boot: $(BUILD)/obj/system/dom0_boot/kernel_packing.o
 
 $(BUILD)/obj/system/%.o: tests/system/%.cpp
 	@mkdir -p $(@D); echo "TEST  $<"
@@ -27,4 +28,4 @@ $(BUILD)/tests/system_%: $(BUILD)/obj/system/%_test.o $(SYSTEM_HARNESS)
 .PHONY: system-tests
 system-tests: images qemu10 $(BUILD)/tests/boot $(SYSTEM_TESTS)
 
--include $(wildcard $(BUILD)/obj/system/*.d $(BUILD)/obj/system/harness/*.d)
+-include $(wildcard $(BUILD)/obj/system/*.d $(BUILD)/obj/system/*/*.d)

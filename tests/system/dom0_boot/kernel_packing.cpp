@@ -1,35 +1,16 @@
 // SPDX-License-Identifier: MIT
-// Story: an operator's kernel was packed in another way than Debian's, and boots as Dom0 all the same.
-//
-// Debian's kernel is taken out of its XZ bzImage and packed again as gzip, zstd and lz4, or left as a plain ELF file. Each
-// reaches user space. (XZ itself is what every other story boots.)
-#include <gtest/gtest.h>
+#include "kernel_packing.hpp"
 
 #include <fstream>
 #include <iterator>
 
-#include "harness/story.hpp"
 #include "packers.hpp"
 
+namespace rf::system {
 namespace {
 
-using namespace rf::system;
-using namespace std::chrono_literals;
 namespace pack = rf::dom0::test;
 using pack::Bytes;
-
-struct Packing {
-    const char* name;
-    Bytes (*pack)(const Bytes& plain);  // none: the file is the plain kernel
-    bool own_size;                      // the format ends with the size of what it holds, as a bzImage's payload must
-};
-
-const Packing packings[] = {
-    {"Elf", nullptr, false},
-    {"Gzip", [](const Bytes& plain) { return pack::pack_gzip(plain, 1); }, true},
-    {"Zstd", [](const Bytes& plain) { return pack::pack_zstd(plain, 1); }, false},
-    {"Lz4", [](const Bytes& plain) { return pack::pack_lz4(plain); }, false},
-};
 
 /// Offsets in a bzImage: Linux's Documentation/arch/x86/boot.rst.
 constexpr std::size_t setup_sectors_at = 0x1f1, paragraphs_at = 0x1f4, payload_offset_at = 0x248, payload_length_at = 0x24c;
@@ -81,35 +62,26 @@ private:
     std::size_t kernel_start_, payload_start_, payload_length_;
 };
 
-class Dom0Kernels : public Story, public testing::WithParamInterface<Packing> {
-protected:
-    static Bytes repacked() {
-        const BootImage debian(content(build_directory() / "images/vmlinuz"));
-        const Bytes plain = debian.unpacked();
-        if (GetParam().pack == nullptr) return plain;
-        Bytes payload = GetParam().pack(plain);
-        if (!GetParam().own_size) pack::append_word(payload, static_cast<std::uint32_t>(plain.size()));
-        return debian.with_payload(payload);
-    }
-};
-
-TEST_P(Dom0Kernels, ReachUserSpace) {
-    MachineOptions options;
-    options.name = std::string{"dom0_kernels."} + GetParam().name;
-    options.hypervisor = hypervisor_from_environment();
-    options.kernel_file = build_directory() / "run" / (options.name + ".kernel");
-    options.memory_mib = 1536;
-    const Bytes kernel = repacked();
-    std::filesystem::create_directories(options.kernel_file.parent_path());
-    std::ofstream{options.kernel_file, std::ios::binary}.write(reinterpret_cast<const char*>(kernel.data()),
-                                                               static_cast<std::streamsize>(kernel.size()));
-    ASSERT_NO_FATAL_FAILURE(boot(options));
-    EXPECT_EQ(run("cat /sys/hypervisor/type"), "xen");
-    STEP(machine().power_off());
-    expect_healthy_log();
-    std::filesystem::remove(options.kernel_file);
+Bytes payload_of(const Bytes& plain, Packing packing) {
+    Bytes payload = packing == Packing::gzip   ? pack::pack_gzip(plain, 1)
+                    : packing == Packing::zstd ? pack::pack_zstd(plain, 1)
+                                               : pack::pack_lz4(plain);
+    // A payload ends with the size of what it holds; gzip's own trailer is that.
+    if (packing != Packing::gzip) pack::append_word(payload, static_cast<std::uint32_t>(plain.size()));
+    return payload;
 }
 
-INSTANTIATE_TEST_SUITE_P(Packings, Dom0Kernels, testing::ValuesIn(packings), [](const auto& info) { return std::string{info.param.name}; });
-
 }  // namespace
+
+void pack_kernel(const std::filesystem::path& from, const std::filesystem::path& to, Packing packing) {
+    std::filesystem::create_directories(to.parent_path());
+    Bytes kernel = content(from);
+    if (packing != Packing::xz) {
+        const BootImage debian(kernel);
+        const Bytes plain = debian.unpacked();
+        kernel = packing == Packing::elf ? plain : debian.with_payload(payload_of(plain, packing));
+    }
+    std::ofstream{to, std::ios::binary}.write(reinterpret_cast<const char*>(kernel.data()), static_cast<std::streamsize>(kernel.size()));
+}
+
+}  // namespace rf::system
