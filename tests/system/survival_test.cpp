@@ -80,7 +80,7 @@ TEST_F(Survival, NobodyElseNotices) {
     EXPECT_EQ(leftovers(), before) << "after fifty deaths";
 
     // A creator that dies leaves an orphan, which rfd removes; the name is free again.
-    run("for i in 1 2 3 4 5 6; do rf create /etc/ringfort/linux.xml > /dev/null 2>&1 & usleep $((i * 150000)); kill -9 $!; wait $!;"
+    run("for i in 1 2 3 4 5 6; do rf create /etc/ringfort/linux.xml > /dev/null 2>&1 & usleep $((i * 70000)); kill -9 $!; wait $!;"
         " for n in $(seq 150); do gone linux && break; usleep 100000; done; gone linux || break; done; gone linux",
         long_limit);
     EXPECT_EQ(leftovers(), before) << "after killing rf create";
