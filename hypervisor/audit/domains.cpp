@@ -33,18 +33,6 @@ void enter_domain(Ledger& ledger, domain::Domain const& domain)
         [&](Mfn mfn, grant::Access access) { ledger.grant(mfn, access == grant::Access::write); });
 }
 
-template <class Function>
-void for_each_domain(Function function)
-{
-    for (DomainId next{0};;) {
-        auto const domain = domain::find_from(next);
-        if (!domain)
-            return;
-        function(**domain);
-        next = DomainId{static_cast<std::uint16_t>((*domain)->id().value + 1)};
-    }
-}
-
 } // namespace
 
 Owner const* Domains::find(DomainId id)
@@ -61,13 +49,13 @@ Owner const* Domains::find(DomainId id)
 
 void Domains::enter_holders(Ledger& ledger)
 {
-    for_each_domain([&](domain::Domain& domain) { enter_domain(ledger, domain); });
+    domain::for_each([&](domain::Domain& domain) { enter_domain(ledger, domain); });
 }
 
 Realm::Totals Domains::totals()
 {
     Totals sum;
-    for_each_domain([&](domain::Domain& domain) {
+    domain::for_each([&](domain::Domain& domain) {
         sum.listed += domain.memory.listed();
         sum.pages += domain.memory.pages();
     });

@@ -20,6 +20,7 @@ enum class LockRank : std::uint8_t {
     interrupt_routing,
     run_queue,
     timer_queue,
+    device_windows, ///< making a window takes frames
     frame_allocator,
     hypervisor_heap,
     device,

@@ -12,14 +12,11 @@ namespace {
 void log_counts()
 {
     unsigned count = 0;
-    DomainId next = domain_zero;
-    for (auto domain = find_from(next); domain; domain = find_from(next)) {
-        Domain& shown = **domain;
+    for_each([&](Domain& shown) {
         log::info("counts: ", shown.id(), ": pages ", shown.memory.pages(), ", event channels ", shown.events.open_channels(),
                   ", grant frames ", shown.grants.frames(), ", grants mapped ", shown.grants.mappings());
         ++count;
-        next = DomainId{static_cast<std::uint16_t>(shown.id().value + 1)};
-    }
+    });
     log::info("counts: machine: domains ", count, ", free pages ", mm::allocator.free_frames(), ", claimed pages ",
               mm::allocator.claimed_frames());
 }

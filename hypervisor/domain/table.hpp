@@ -32,6 +32,17 @@ private:
 [[nodiscard]] Result<DomainRef> find_target(Domain& caller, DomainId id);
 /// The first domain with an id >= `id`. Errno::esrch.
 [[nodiscard]] Result<DomainRef> find_from(DomainId id);
+/// function(Domain&) for each domain, in the order of their ids. One that comes or goes meanwhile may be seen or not.
+template <class Function>
+void for_each(Function function)
+{
+    auto domain = find_from(domain_zero);
+    while (domain) {
+        DomainId const next{static_cast<std::uint16_t>((*domain)->id().value + 1)};
+        function(**domain);
+        domain = find_from(next);
+    }
+}
 /// Enters a new domain under its id. Errno::eexist.
 [[nodiscard]] Status enter(mm::Box<Domain> domain);
 /// An id that no domain has. Errno::enospc.

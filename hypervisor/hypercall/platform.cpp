@@ -26,14 +26,10 @@ Outcome answer(Call& call, Operation const& operation, Status status)
 /// Every domain reads the wall clock from its own shared page.
 void publish_wallclock_everywhere()
 {
-    for (DomainId id{0}; id < domid_first_reserved;) {
-        auto const domain = domain::find_from(id);
-        if (!domain)
-            return;
-        if (xen::shared_info* const page = (*domain)->shared_info())
-            time::publish_wallclock(*page, (*domain)->time_offset_seconds);
-        id = DomainId{static_cast<std::uint16_t>((*domain)->id().value + 1)};
-    }
+    domain::for_each([](domain::Domain& domain) {
+        if (xen::shared_info* const page = domain.shared_info())
+            time::publish_wallclock(*page, domain.time_offset_seconds);
+    });
 }
 
 Outcome set_time(std::uint64_t seconds, std::uint32_t nanoseconds, Nanoseconds system_time)

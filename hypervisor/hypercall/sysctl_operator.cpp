@@ -95,11 +95,7 @@ namespace {
 [[nodiscard]] std::uint32_t count_domains()
 {
     std::uint32_t count = 0;
-    DomainId next = domain_zero;
-    for (auto domain = domain::find_from(next); domain; domain = domain::find_from(next)) {
-        ++count;
-        next = DomainId{static_cast<std::uint16_t>((*domain)->id().value + 1)};
-    }
+    domain::for_each([&](domain::Domain&) { ++count; });
     return count;
 }
 

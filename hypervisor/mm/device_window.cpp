@@ -16,8 +16,7 @@ struct Window {
     Caching caching = Caching::uncached;
 };
 
-/// Making a window takes memory, so the lock ranks before the allocator's; callers hold interrupt_routing at most.
-constinit Spinlock lock{LockRank::timer_queue};
+constinit Spinlock lock{LockRank::device_windows};
 constinit std::uint64_t next_window = address_map::device_windows;
 /// Remembered windows; when more are made, the later ones are simply not shared.
 constinit std::array<Window, 64> windows{};
