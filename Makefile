@@ -71,7 +71,7 @@ deps:
 TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests models house
 STORIES := debian dom0_boot lifecycle split_drivers hostile oracle_guest scheduling boot_errors example_guest store
 # Also told, but too long for every change: make test-long
-LONG_STORIES := toolstack survival density
+LONG_STORIES := survival density
 .PHONY: test test-long soak mutants unit-tests stories
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))

@@ -19,6 +19,7 @@
 #include "dev/rtc.hpp"
 #include "domain/counts.hpp"
 #include "dom0/first_domain.hpp"
+#include "domain/states.hpp"
 #include "entry/begin.hpp"
 #include "event/registry.hpp"
 #include "hypercall/machine_map.hpp"
@@ -196,6 +197,7 @@ void hypervisor_main(rf::boot::BootInfo const& info)
     start_interrupts();
     audit::enable();
     domain::enable_counts();
+    domain::enable_states();
     publish_memory_map(info);
     if (!dom0::start_first_domain(info, processors))
         dev::power::reset_unless_forbidden();

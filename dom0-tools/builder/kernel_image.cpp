@@ -64,18 +64,8 @@ Result<void> KernelImage::unpack()
 
 void KernelImage::keep(const KernelCache& cache) const
 {
-    if (!unpacked_.bytes().empty())
+    if (was_unpacked())
         cache.keep(KernelCache::key_of(file_.status()), unpacked_.bytes());
-}
-
-Result<KernelImage> KernelImage::load(const std::string& path, const KernelCache& cache)
-{
-    KernelImage image = BUILD_TRY(open(path, cache));
-    if (image.is_packed()) {
-        BUILD_CHECK(image.unpack());
-        image.keep(cache);
-    }
-    return image;
 }
 
 Result<void> KernelImage::parse(std::span<const std::byte> kernel)

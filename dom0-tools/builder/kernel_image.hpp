@@ -22,15 +22,13 @@ public:
     [[nodiscard]] Result<void> unpack();
     /// Puts what was unpacked into the cache; nothing to do for others.
     void keep(const KernelCache& cache) const;
-    /// All three.
-    [[nodiscard]] static Result<KernelImage> load(const std::string& path, const KernelCache& cache);
 
     [[nodiscard]] bool was_unpacked() const { return !unpacked_.bytes().empty(); }
     [[nodiscard]] bool is_packed() const { return !payload_.empty(); }
     /// The bytes of one of its segments.
     [[nodiscard]] Source contents(const dom0::Segment& segment) const
     {
-        return unpacked_.bytes().empty() ? Source(file_, segment.contents) : Source(segment.contents);
+        return was_unpacked() ? Source(segment.contents) : Source(file_, segment.contents);
     }
     [[nodiscard]] const dom0::ElfFile& elf() const { return elf_; }
     [[nodiscard]] const dom0::KernelNotes& notes() const { return notes_; }

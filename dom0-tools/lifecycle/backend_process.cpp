@@ -61,11 +61,7 @@ builder::Result<pid_t> BackendProcess::start(const std::string& program) const
 
 bool BackendProcess::is_running() const
 {
-    // Taking a lock makes its file: a question must not leave one behind.
-    if (::access(lock_path().c_str(), F_OK) != 0)
-        return false;
-    const auto lock = state_.lock_file(lock_name(), StateDirectory::Waiting::no);
-    return !lock && lock.error().kind == Kind::conflict;
+    return state_.is_locked(lock_name());
 }
 
 pid_t BackendProcess::recorded_process() const

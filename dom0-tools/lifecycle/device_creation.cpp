@@ -53,8 +53,7 @@ bool poll_until(Clock::time_point deadline, Done done)
 /// A loop device must stay open here until the kernel's driver has opened it: the driver shows that in sysfs.
 bool wait_for_opened(DomainId domain, const config::DiskSpec& disk, Clock::time_point deadline)
 {
-    const std::string path = "/sys/bus/xen-backend/devices/vbd-" + std::to_string(domain.value) + "-" +
-                             std::to_string(disk.virtual_device) + "/physical_device";
+    const std::string path = kernel_device_path(disk_paths(domain, disk).backend) + "/physical_device";
     return poll_until(deadline, [&] { return ::access(path.c_str(), F_OK) == 0; });
 }
 

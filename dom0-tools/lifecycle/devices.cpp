@@ -6,6 +6,7 @@
 
 #include "lifecycle/device_wait.hpp"
 #include "lifecycle/domain_list.hpp"
+#include "lifecycle/store_tree.hpp"
 
 namespace rf::lifecycle {
 namespace {
@@ -67,13 +68,9 @@ Result<Closing> ask_to_close(Session& session, DomainId domain, const std::strin
 /// nodes of a dead guest are gone before it was asked to close.
 bool kernel_has_let_go(const std::string& backend)
 {
-    const std::string_view device = std::string_view(backend).substr(backend_root.size() + 1);
-    if (!device.starts_with("vbd/") && !device.starts_with("vif/"))
-        return false;
-    std::string name(device);
-    std::ranges::replace(name, '/', '-');
+    const std::string path = kernel_device_path(backend);
     std::error_code problem;
-    return !std::filesystem::exists("/sys/bus/xen-backend/devices/" + name, problem) && !problem;
+    return !path.empty() && !std::filesystem::exists(path, problem) && !problem;
 }
 
 /// The backend is done when it says so, has removed its node, or is gone.

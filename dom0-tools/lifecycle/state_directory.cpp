@@ -217,7 +217,12 @@ builder::Result<FileLock> StateDirectory::lock(xen::DomainId id, Waiting waiting
 
 bool StateDirectory::is_locked(xen::DomainId id) const
 {
-    const FileLock file(::open((root_ + "/locks/" + std::to_string(id.value)).c_str(), O_RDWR | O_CLOEXEC));
+    return is_locked(std::to_string(id.value));
+}
+
+bool StateDirectory::is_locked(const std::string& name) const
+{
+    const FileLock file(::open((root_ + "/locks/" + name).c_str(), O_RDWR | O_CLOEXEC));
     return file.descriptor() >= 0 && ::flock(file.descriptor(), LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK;
 }
 

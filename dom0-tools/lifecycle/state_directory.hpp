@@ -70,8 +70,9 @@ public:
     enum class Waiting { no, yes };
     /// The lock of one domain. conflict when somebody else holds it and we do not wait.
     [[nodiscard]] builder::Result<FileLock> lock(xen::DomainId id, Waiting waiting) const;
-    /// Whether somebody holds the lock of a domain. Asking leaves no lock file behind.
+    /// Whether somebody holds a lock, of a domain or by its file name. Asking leaves no lock file behind.
     [[nodiscard]] bool is_locked(xen::DomainId id) const;
+    [[nodiscard]] bool is_locked(const std::string& name) const;
     /// The lock under which names are given.
     [[nodiscard]] builder::Result<FileLock> lock_names() const;
     /// Any lock below the root, by its file name.

@@ -133,6 +133,15 @@ DevicePaths interface_paths(xen::DomainId domain, const config::InterfaceSpec& i
     return device_paths(domain, "vif", interface.backend == config::Backend::kernel ? "vif" : "rfnet", index);
 }
 
+std::string kernel_device_path(std::string_view backend)
+{
+    std::string device(backend.substr(std::min(backend_root.size(), backend.size())));
+    if (!device.starts_with("vbd/") && !device.starts_with("vif/"))
+        return {};
+    std::ranges::replace(device, '/', '-');
+    return "/sys/bus/xen-backend/devices/" + device;
+}
+
 StoreEntries disk_entries(xen::DomainId domain, const config::DiskSpec& disk, const std::string& physical_device)
 {
     using config::DiskSpec;

@@ -13,6 +13,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "builder/domain_builder.hpp"
@@ -37,6 +38,10 @@ struct DevicePaths {
 };
 [[nodiscard]] DevicePaths disk_paths(xen::DomainId domain, const config::DiskSpec& disk);
 [[nodiscard]] DevicePaths interface_paths(xen::DomainId domain, const config::InterfaceSpec& interface, std::size_t index);
+
+/// Where Dom0's kernel shows a backend (its directory in the store) that one of its own drivers serves; "" for a kind that
+/// none of them serves.
+[[nodiscard]] std::string kernel_device_path(std::string_view backend);
 
 /// Both halves of a disk. `physical_device` is "major:minor" in hexadecimal, for a disk that the kernel serves.
 [[nodiscard]] StoreEntries disk_entries(xen::DomainId domain, const config::DiskSpec& disk, const std::string& physical_device);

@@ -76,6 +76,8 @@ public:
     [[nodiscard]] Status set_rate_limit(Nanoseconds limit);
     [[nodiscard]] Nanoseconds rate_limit() const { return rate_limit_.load(relaxed); }
 
+    /// Logs a line for each CPU. Waits for no lock.
+    void report(Nanoseconds now);
     /// Time that `cpu` spent idle.
     [[nodiscard]] Nanoseconds idle_time(CpuId cpu, Nanoseconds now) const;
 

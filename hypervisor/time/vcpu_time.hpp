@@ -69,6 +69,8 @@ public:
     /// VCPUOP_set_singleshot_timer by the vCPU itself. A past time fires at once.
     void set_singleshot(Nanoseconds deadline);
     void stop_singleshot();
+    /// `never` when it is not set.
+    [[nodiscard]] Nanoseconds singleshot_deadline() const { return singleshot_.deadline(); }
     /// SCHEDOP_poll's timeout; `never` is none.
     void set_poll_timeout(Nanoseconds deadline);
     void stop_poll_timeout();

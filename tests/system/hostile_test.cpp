@@ -12,7 +12,7 @@
 #include <fstream>
 #include <regex>
 
-#include "harness/story.hpp"
+#include "harness/toolstack_story.hpp"
 
 namespace {
 
@@ -27,17 +27,18 @@ long wanted_operations() {
 }
 constexpr auto life_limit = 60s;
 
-const char* const hostile_xml =
-    "<domain type='xen'><name>hostile</name><memory unit='MiB'>8</memory><vcpu>1</vcpu>\n"
-    "<os><type arch='x86_64' machine='xenpv'>linux</type><kernel>/images/hostile</kernel><cmdline>operations=300000</cmdline></os>\n"
-    "<on_poweroff>destroy</on_poweroff><on_reboot>destroy</on_reboot><on_crash>destroy</on_crash></domain>\n";
-
-const char* const neighbour_xml =
-    "<domain type='xen'><name>neighbour</name><memory unit='MiB'>96</memory><vcpu>1</vcpu>\n"
-    "<os><type arch='x86_64' machine='xenpv'>linux</type><kernel>/images/vmlinuz</kernel><initrd>/images/guest.cpio.gz</initrd>\n"
-    "<cmdline>console=hvc0 quiet rf.name=neighbour rf.net=10.9.0.2/24 rf.disk=xvda rf.run=sh,/mnt/work</cmdline></os>\n"
-    "<devices><disk type='file'><driver name='rf'/><source file='/images/neighbour.img'/><target dev='xvda'/></disk>\n"
-    "<interface type='bridge'><source bridge='br0'/></interface></devices></domain>\n";
+const std::vector<GuestDefinition> guests{
+    {.name = "hostile",
+     .memory_mib = 8,
+     .kernel = "/guests/hostile",
+     .initrd = "",
+     .command_line = "operations=300000",
+     .on_reboot = "destroy"},
+    {.name = "neighbour",
+     .command_line = "quiet rf.net=10.9.0.2/24 rf.disk=xvda rf.run=sh,/mnt/work",
+     .disk = "/images/neighbour.img",
+     .mac = "00:16:3e:00:00:02"},
+};
 
 const char* const neighbour_work =
     "round=0\n"
@@ -47,56 +48,54 @@ const char* const neighbour_work =
     "    round=$((round + 1)); echo \"neighbour: round $round\"\n"
     "done\n";
 
-class Hostile : public Story {
+class Hostile : public ToolstackStory {
 protected:
-    /// Dom0's side, the two guests and the neighbour's disk.
-    fs::path make_overlay() {
-        const auto run_directory = build_directory() / "run";
-        const auto overlay = run_directory / "hostile.overlay", content = run_directory / "hostile.disk";
-        EXPECT_TRUE(run_program({source_directory() / "tests/demo/lay", build_directory(), overlay}));
-        fs::create_directories(content);
+    /// The neighbour's disk.
+    Result<fs::path> lay_disk() {
+        const auto work = build_directory() / "run/hostile.files", overlay = work / "overlay", content = work / "content";
+        std::error_code error;
+        fs::create_directories(content, error);
+        fs::create_directories(overlay / "images", error);
+        if (error) return std::unexpected(Failure{"cannot make " + work.string() + ": " + error.message()});
         std::ofstream{content / "work"} << neighbour_work;
         std::ofstream data{content / "data", std::ios::binary};
         for (unsigned i = 0; i < 500'000; ++i) data << i * 2654435761u % 1000003 << '\n';
         data.close();
-        EXPECT_TRUE(run_program({source_directory() / "tests/images/make-disk", overlay / "images/neighbour.img", "24M", content}));
-        fs::copy_file(build_directory() / "guests/hostile", overlay / "images/hostile", fs::copy_options::overwrite_existing);
-        std::ofstream{overlay / "images/hostile.xml"} << hostile_xml;
-        std::ofstream{overlay / "images/neighbour.xml"} << neighbour_xml;
+        if (auto made = run_program({source_directory() / "tests/images/make-disk", overlay / "images/neighbour.img", "24M", content}); !made)
+            return std::unexpected(made.error());
         return overlay;
     }
     long number(const std::string& command) { return std::atol(run(command).c_str()); }
-    long free_memory() { return number("rf info -o json | sed -n 's/.*\"free_memory_bytes\": *\\([0-9]*\\).*/\\1/p'"); }
-    long rounds() { return number("sed -n 's/.*neighbour: round \\([0-9]*\\).*/\\1/p' /var/log/ringfort/console/neighbour.log | tail -n 1"); }
+    long rounds() { return number("sed -n 's/.*neighbour: round \\([0-9]*\\).*/\\1/p' " + console_log("neighbour") + " | tail -n 1"); }
 };
 
 TEST_F(Hostile, NeighboursDoNotNotice) {
     MachineOptions options;
     options.name = "hostile";
-    options.hypervisor = hypervisor_from_environment();
-    options.overlays = {build_directory() / "images/guest-files.cpio", make_overlay()};
+    const auto disk = lay_disk();
+    ASSERT_TRUE(disk) << disk.error().message;
+    options.overlays = {*disk};
     options.wall_clock_limit = 600s + std::chrono::seconds{wanted_operations() / 2000};
-    ASSERT_NO_FATAL_FAILURE(boot(options));
-    run("ringfort-start");
-    run("rf create /images/neighbour.xml && for i in $(seq 90); do ping -c 1 -W 1 10.9.0.2 > /dev/null && break; done", 180s);
-    run("for i in $(seq 60); do grep -q 'round 1' /var/log/ringfort/console/neighbour.log && break; sleep 1; done", 120s);
+    ASSERT_NO_FATAL_FAILURE(boot_with_our_tools(options, guests));
+    const auto before = leftovers();
+    create("neighbour");
+    wait_until("ping -c 1 -W 1 10.9.0.2");
+    wait_for_line("neighbour", "round 1");
     ASSERT_FALSE(HasFailure());
-    const auto free_before = free_memory();
     const auto rounds_before = rounds();
     run("ping -i 0.2 10.9.0.2 > /tmp/ping.txt & echo $! > /tmp/ping.pid");
 
-    const std::string log = "/var/log/ringfort/console/hostile.log";
     long operations = 0;
     int lives = 0;
     // Most lives bring 50,000 operations and more.
     const auto most_lives = 20 + wanted_operations() / 10'000;
     for (; operations < wanted_operations() && lives < most_lives; ++lives) {
-        run("rf create /images/hostile.xml", 30s);
+        create("hostile");
         run("for i in $(seq 240); do rf domid hostile > /dev/null 2>&1 || break; usleep 250000; done; "
             "rf destroy hostile 2> /dev/null || true", life_limit + 30s);
         // Each life tells its own count, growing.
-        operations = number("awk '/seed/ {sum += last; last = 0} /operations/ {last = $2} END {print sum + last}' " + log);
-        EXPECT_EQ(run("grep BREACH " + log + " || true"), "");
+        operations = number("awk '/seed/ {sum += last; last = 0} /operations/ {last = $2} END {print sum + last}' " + console_log("hostile"));
+        EXPECT_EQ(run("grep BREACH " + console_log("hostile") + " || true"), "");
         run("rf debug-keys a; for i in $(seq 50); do rf dmesg | tail -n 3 | grep -q audit: && break; usleep 100000; done");
         EXPECT_EQ(run("rf dmesg | grep 'audit: ' | tail -n 1 | grep -c 'audit: clean' || true"), "1");
         if (HasFailure()) break;
@@ -108,11 +107,10 @@ TEST_F(Hostile, NeighboursDoNotNotice) {
     run("kill -INT $(cat /tmp/ping.pid); sleep 1");
     const auto pings = run("tail -n 3 /tmp/ping.txt");
     EXPECT_NE(pings.find(" 0% packet loss"), std::string::npos) << pings;
-    EXPECT_EQ(run("grep WRONG /var/log/ringfort/console/neighbour.log || true"), "");
+    EXPECT_EQ(run("grep WRONG " + console_log("neighbour") + " || true"), "");
     EXPECT_GT(rounds(), rounds_before) << "the neighbour did no work meanwhile";
-    // The hypervisor's tables of what Dom0 listens to may have grown by a few pages, once.
-    EXPECT_GE(free_memory(), free_before - 16 * 4096);
     run("rf destroy neighbour");
+    expect_nothing_left(before, 16);
     STEP(machine().power_off());
     expect_healthy_log();
 }

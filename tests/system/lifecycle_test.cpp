@@ -279,16 +279,16 @@ TEST_F(Lifecycle, FromCreationToTheLastTrace) {
     options.name = "lifecycle";
     options.wall_clock_limit = 1200s;
     ASSERT_NO_FATAL_FAILURE(boot_with_our_tools(options, guests()));
-    const auto before = run("leftovers", 60s);
+    const auto before = leftovers();
 
     helps_with_every_verb();
     shows_the_console();
     answers_programs();
-    const auto running = run("leftovers", 60s);
+    const auto running = leftovers();
     refuses_bad_definitions();
     refuses_what_is_not_there();
     refuses_bad_commands();
-    EXPECT_EQ(run("leftovers", 60s), running) << "a refusal left something behind";
+    EXPECT_EQ(leftovers(), running) << "a refusal left something behind";
     comes_back();
     follows_crash_actions();
     ends();

@@ -118,6 +118,8 @@ protected:
         EXPECT_FALSE(info["xen_scheduler"].empty());
         EXPECT_NE(info["xen_commandline"].find("dom0_mem=1024M"), std::string::npos) << info["xen_commandline"];
         EXPECT_NE(info["hw_caps"], "");
+        EXPECT_EQ(info["build_id"].size(), 40) << info["build_id"] << ": the linker's SHA-1 in hexadecimal";
+        EXPECT_EQ(info["build_id"].find_first_not_of("0123456789abcdef"), std::string::npos) << info["build_id"];
     }
 
     /// The row of a domain in `xl list`: name, number, MiB, vCPUs, state, seconds.

@@ -10,41 +10,33 @@
 #include <regex>
 #include <thread>
 
-#include "harness/story.hpp"
+#include "harness/toolstack_story.hpp"
 
 namespace {
 
 using namespace rf::system;
 using namespace std::chrono_literals;
 
-constexpr auto creation_limit = 120s;
 constexpr auto measured = 8s;
+const std::string network = "10.9.0.";
 
-class Scheduling : public Story {
+/// A guest on CPU 1 with a card.
+GuestDefinition tenant(const std::string& name, unsigned address, const std::string& tuning, const std::string& work) {
+    const auto number = std::to_string(address);
+    return {.name = name,
+            .command_line = "quiet rf.net=" + network + number + "/24" + work,
+            .mac = "00:16:3e:00:00:0" + number,
+            .cpuset = "1",
+            .tuning = tuning};
+}
+
+class Scheduling : public ToolstackStory {
 protected:
-    void boot_with_tools() {
-        const auto overlay = build_directory() / "run/scheduling.overlay";
-        const auto laid = run_program({source_directory() / "tests/demo/lay", build_directory(), overlay});
-        ASSERT_TRUE(laid) << laid.error().message;
-        MachineOptions options;
-        options.name = "scheduling";
-        options.hypervisor = hypervisor_from_environment();
-        options.hypervisor_arguments = "dom0_max_vcpus=1 dom0_vcpus_pin";
-        options.overlays = {build_directory() / "images/guest-files.cpio", overlay};
-        ASSERT_NO_FATAL_FAILURE(boot(options));
-        run("ringfort-start");
-    }
-
-    /// A guest on CPU 1; `tuning` goes into <cputune>, `work` is what it runs.
-    void create(const std::string& name, unsigned address, const std::string& tuning, const std::string& work) {
-        run("cat > /tmp/" + name + ".xml <<'XML'\n<domain type='xen'><name>" + name + "</name><memory unit='MiB'>96</memory>\n"
-            "<vcpu cpuset='1'>1</vcpu><cputune>" + tuning + "</cputune>\n"
-            "<os><type arch='x86_64' machine='xenpv'>linux</type><kernel>/images/vmlinuz</kernel>\n"
-            "<initrd>/images/guest.cpio.gz</initrd>\n<cmdline>console=hvc0 quiet rf.name=" + name + " rf.net=10.9.0." +
-            std::to_string(address) + "/24" + work + "</cmdline></os>\n"
-            "<devices><interface type='bridge'><source bridge='br0'/></interface></devices></domain>\nXML\n"
-            "rf create /tmp/" + name + ".xml", creation_limit);
-        run("for i in $(seq 90); do ping -c 1 -W 1 10.9.0." + std::to_string(address) + " > /dev/null && break; done", creation_limit);
+    void boot_with_guests();
+    /// Creates a guest and waits until it is on the network.
+    void start(const std::string& name, unsigned address) {
+        create(name);
+        wait_until("ping -c 1 -W 1 " + network + std::to_string(address));
     }
 
     struct Used {
@@ -61,14 +53,23 @@ protected:
     static double share(const Used& from, const Used& to) {
         return (to.seconds - from.seconds) / std::chrono::duration<double>(to.when - from.when).count();
     }
-    static constexpr auto burn = " rf.run=sha256sum,/dev/zero";
 };
 
+void Scheduling::boot_with_guests() {
+    const std::string burn = " rf.run=sha256sum,/dev/zero";
+    MachineOptions options;
+    options.name = "scheduling";
+    options.hypervisor_arguments = "dom0_max_vcpus=1 dom0_vcpus_pin";
+    boot_with_our_tools(options, {tenant("sleeper", 4, "", ""), tenant("heavy", 2, "<shares>512</shares>", burn),
+                                  tenant("light", 3, "<shares>256</shares>", burn),
+                                  tenant("capped", 5, "<period>100000</period><quota>25000</quota>", burn)});
+}
+
 TEST_F(Scheduling, ProcessorsAreSharedAsTheOperatorSaid) {
-    ASSERT_NO_FATAL_FAILURE(boot_with_tools());
-    create("sleeper", 4, "", "");
-    create("heavy", 2, "<shares>512</shares>", burn);
-    create("light", 3, "<shares>256</shares>", burn);
+    ASSERT_NO_FATAL_FAILURE(boot_with_guests());
+    start("sleeper", 4);
+    start("heavy", 2);
+    start("light", 3);
     ASSERT_FALSE(HasFailure());
     EXPECT_NE(run("rf vcpu-list heavy"), "");
 
@@ -87,7 +88,7 @@ TEST_F(Scheduling, ProcessorsAreSharedAsTheOperatorSaid) {
     EXPECT_LT(std::stod(average[1]), 10) << "a guest that wakes waits for those that compute\n" << answers;
 
     run("rf destroy heavy; rf destroy light");
-    create("capped", 5, "<period>100000</period><quota>25000</quota>", burn);
+    start("capped", 5);
     const auto capped = used("capped");
     std::this_thread::sleep_for(measured);
     EXPECT_NEAR(share(capped, used("capped")), 0.25, 0.04);

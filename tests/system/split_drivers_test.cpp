@@ -127,7 +127,7 @@ void SplitDrivers::shut_down_cleanly(const std::string& guest) {
 
 TEST_F(SplitDrivers, ServeKeepAndComeBack) {
     ASSERT_NO_FATAL_FAILURE(boot_with_devices());
-    const auto before = run("leftovers", 120s);
+    const auto before = leftovers();
 
     run("rf create /etc/ringfort/alpha.xml", long_limit);
     run("rf create /etc/ringfort/beta.xml", long_limit);

@@ -6,31 +6,22 @@
 // live on, and the guest still hears the request to shut down, which reaches it through the store alone.
 #include <gtest/gtest.h>
 
-#include "harness/story.hpp"
+#include "harness/toolstack_story.hpp"
 
 namespace {
 
 using namespace rf::system;
 using namespace std::chrono_literals;
 
-class Store : public Story {
+class Store : public ToolstackStory {
 protected:
-    void boot_with_both_toolstacks() {
-        const auto overlay = build_directory() / "run/store.overlay";
-        const auto laid = run_program({source_directory() / "tests/demo/lay", build_directory(), overlay});
-        ASSERT_TRUE(laid) << laid.error().message;
-        MachineOptions options;
-        options.name = "store";
-        options.hypervisor = hypervisor_from_environment();
-        options.overlays = {build_directory() / "images/oracle.cpio", build_directory() / "images/guest-files.cpio", overlay};
-        ASSERT_NO_FATAL_FAILURE(boot(options));
-        run("ringfort-start");
-    }
     std::string status_of(const std::string& command) { return run(command + " > /tmp/out.txt 2>&1; echo $?"); }
 };
 
 TEST_F(Store, OutlivesItsProcessAndSpeaksToDebiansClients) {
-    ASSERT_NO_FATAL_FAILURE(boot_with_both_toolstacks());
+    MachineOptions options;
+    options.name = "store";
+    ASSERT_NO_FATAL_FAILURE(boot_with_our_tools(options, {}));
 
     run("xenstore-write /tool/story/a one /tool/story/b two");
     EXPECT_EQ(run("xenstore-read /tool/story/a /tool/story/b"), "one\ntwo");
@@ -41,13 +32,15 @@ TEST_F(Store, OutlivesItsProcessAndSpeaksToDebiansClients) {
     EXPECT_EQ(status_of("xenstore-read /tool/story/b"), "1");
     EXPECT_NE(run("cat /tmp/out.txt"), "");
 
-    run("rf create /etc/ringfort/guest.xml && for i in $(seq 90); do ping -c 1 -W 1 10.9.0.2 > /dev/null && break; done", 240s);
+    create("guest");
+    wait_until("ping -c 1 -W 1 10.9.0.2");
     EXPECT_NE(run("xl list").find("guest"), std::string::npos);
     run("xenstore-chmod /tool/story/a n0 r$(rf domid guest)");
     EXPECT_NE(run("xenstore-ls -p /tool/story").find("(n0,r1)"), std::string::npos);
 
     run("xenstore-watch -n 3 /tool/watched > /tmp/watched.txt 2>&1 & echo $! > /tmp/watcher");
-    run("for i in $(seq 50); do [ -s /tmp/watched.txt ] && break; usleep 100000; done; xenstore-write /tool/watched 1");
+    wait_until("[ -s /tmp/watched.txt ]");
+    run("xenstore-write /tool/watched 1");
     run("wrote=0\n"
         "for round in $(seq 20); do\n"
         "  kill -9 $(pidof rf-stored)\n"
@@ -61,7 +54,8 @@ TEST_F(Store, OutlivesItsProcessAndSpeaksToDebiansClients) {
     EXPECT_NE(run("xenstore-ls -p /tool/story").find("(n0,r1)"), std::string::npos);
     EXPECT_EQ(run("rf domname $(rf domid guest)"), "guest");
     run("ping -c 1 -W 5 10.9.0.2");
-    run("rf shutdown guest; for i in $(seq 60); do [ $(rf list | wc -l) = 2 ] && break; sleep 1; done; [ $(rf list | wc -l) = 2 ]", 120s);
+    run("rf shutdown guest");
+    wait_until("[ $(rf list | wc -l) = 2 ]");
     EXPECT_EQ(run("xenstore-ls /local/domain | grep -c '^[1-9]' || true"), "0") << "nodes of the guest are left";
     run("kill $(cat /tmp/watcher) 2> /dev/null || true");
     STEP(machine().power_off());

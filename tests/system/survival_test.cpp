@@ -52,7 +52,6 @@ die() {
     end $1
 })");
     }
-    std::string leftovers() { return run("leftovers", 120s); }
 };
 
 TEST_F(Survival, NobodyElseNotices) {
@@ -80,9 +79,18 @@ TEST_F(Survival, NobodyElseNotices) {
     EXPECT_EQ(leftovers(), before) << "after fifty deaths";
 
     // A creator that dies leaves an orphan, which rfd removes; the name is free again.
-    run("for i in 1 2 3 4 5 6; do rf create /etc/ringfort/linux.xml > /dev/null 2>&1 & usleep $((i * 70000)); kill -9 $!; wait $!;"
-        " for n in $(seq 150); do gone linux && break; usleep 100000; done; gone linux || break; done; gone linux",
-        long_limit);
+    // One that was quicker than its death counts for nothing and is ended.
+    const auto killed = run("killed=0\n"
+                            "for i in $(seq 12); do\n"
+                            "  rf create /etc/ringfort/linux.xml > /dev/null 2>&1 &\n"
+                            "  usleep $((i * 60000)); kill -9 $! 2> /dev/null\n"
+                            "  if wait $!; then end linux; else killed=$((killed + 1)); fi\n"
+                            "  for n in $(seq 150); do gone linux && break; usleep 100000; done\n"
+                            "  gone linux || break\n"
+                            "done\n"
+                            "gone linux && echo $killed",
+                            long_limit);
+    EXPECT_GE(std::atoi(killed.c_str()), 3) << "creations that were killed";
     EXPECT_EQ(leftovers(), before) << "after killing rf create";
 
     // The daemon dies; a guest that ends meanwhile is taken care of when it is back, and those that run go on.

@@ -18,13 +18,17 @@ struct GuestDefinition {
     std::string on_crash = "destroy";
     std::string disk{};  ///< a raw image, xvda; empty: none
     std::string mac{};   ///< of a card on bridge br0; empty: none
+    std::string card_driver = "rf";  ///< or netback: the kernel's
+    std::string cpuset{};            ///< processors it may use; empty: all
+    std::string tuning{};            ///< what stands in <cputune>
 };
 
 /// The text of its definition.
 [[nodiscard]] inline std::string xml_of(const GuestDefinition& guest) {
     const std::string line = guest.initrd.empty() ? guest.command_line : "console=hvc0 rf.name=" + guest.name + " " + guest.command_line;
     std::string text = "<domain type='xen'>\n  <name>" + guest.name + "</name>\n  <memory unit='MiB'>" +
-                       std::to_string(guest.memory_mib) + "</memory>\n  <vcpu>1</vcpu>\n  <os>\n    <type>linux</type>\n    <kernel>" +
+                       std::to_string(guest.memory_mib) + "</memory>\n  <vcpu" + (guest.cpuset.empty() ? "" : " cpuset='" + guest.cpuset + "'") +
+                       ">1</vcpu>\n" + (guest.tuning.empty() ? "" : "  <cputune>" + guest.tuning + "</cputune>\n") + "  <os>\n    <type>linux</type>\n    <kernel>" +
                        guest.kernel + "</kernel>\n";
     if (!guest.initrd.empty()) text += "    <initrd>" + guest.initrd + "</initrd>\n";
     text += "    <cmdline>" + line + "</cmdline>\n  </os>\n  <on_poweroff>" + guest.on_poweroff + "</on_poweroff>\n  <on_reboot>" +
@@ -33,7 +37,8 @@ struct GuestDefinition {
         text += "    <disk type='file'>\n      <driver name='rf' type='raw'/>\n      <source file='" + guest.disk +
                 "'/>\n      <target dev='xvda' bus='xen'/>\n    </disk>\n";
     if (!guest.mac.empty())
-        text += "    <interface type='bridge'>\n      <source bridge='br0'/>\n      <mac address='" + guest.mac + "'/>\n    </interface>\n";
+        text += "    <interface type='bridge'>\n      <source bridge='br0'/>\n      <mac address='" + guest.mac + "'/>\n      <driver name='" +
+                guest.card_driver + "'/>\n    </interface>\n";
     return text + "  </devices>\n</domain>\n";
 }
 

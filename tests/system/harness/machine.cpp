@@ -154,9 +154,18 @@ Result<CommandResult> Machine::run(std::string_view command, Limit limit) {
     auto result = run_in_agent(command, limit);
     if (!result) {
         lost_to_ = command;
+        ask_why();
         return std::unexpected(explained(Failure{"command '" + lost_to_ + "': " + result.error().message}));
     }
     return result;
+}
+
+void Machine::ask_why() {
+    // Dom0 may have hung; the hypervisor answers on the same line: twice, to see what moves.
+    (void)console_->send("\x01\x01\x01""d");
+    (void)console_->expect_text("entered by", scaled(std::chrono::seconds{5}));
+    (void)console_->send("d\x01\x01\x01");
+    (void)console_->expect_text("input goes to Dom0", scaled(std::chrono::seconds{5}));
 }
 
 Result<CommandResult> Machine::run_in_agent(std::string_view command, Limit limit) {

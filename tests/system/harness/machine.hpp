@@ -84,6 +84,8 @@ private:
     Machine(Process process, std::unique_ptr<Console> console, const MachineOptions& options, std::filesystem::path log_file,
             std::filesystem::path scratch);
 
+    /// Has the hypervisor say in the log what every processor does.
+    void ask_why();
     [[nodiscard]] Result<CommandResult> run_in_agent(std::string_view command, Limit limit);
     [[nodiscard]] Result<void> upload(std::string_view command);
     [[nodiscard]] Result<void> upload_line(std::string_view line);

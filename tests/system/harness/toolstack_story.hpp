@@ -17,6 +17,14 @@ protected:
     /// options come on top.
     void boot_with_our_tools(MachineOptions options, const std::vector<GuestDefinition>& guests);
 
+    /// Creates the guest of /etc/ringfort/NAME.xml.
+    void create(const std::string& name) { run("rf create /etc/ringfort/" + name + ".xml", std::chrono::seconds{240}); }
+    /// What its console has said so far; and waits until a line of it matches (a grep pattern).
+    std::string console(const std::string& name) { return run("cat " + console_log(name)); }
+    void wait_for_line(const std::string& name, const std::string& line) { wait_until("grep -q '" + line + "' " + console_log(name)); }
+    static std::string console_log(const std::string& name) { return "/var/log/ringfort/console/" + name + ".log"; }
+    /// What domains may leave behind, for expect_nothing_left.
+    std::string leftovers() { return run("leftovers", std::chrono::seconds{120}); }
     /// The number of a running domain, or "" after a reported failure.
     std::string number_of(const std::string& name) { return run("rf domid " + name); }
     /// Runs a command that must fail with `status` and say `message` (a part of what it says).

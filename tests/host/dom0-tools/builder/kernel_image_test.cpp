@@ -29,6 +29,19 @@ Bytes packed(const Bytes& elf, std::uint64_t claimed)
     return make_bzimage(payload);
 }
 
+/// As a creation does it: opened, unpacked if need be, kept.
+Result<KernelImage> load(const std::string& path, const KernelCache& cache)
+{
+    KernelLoading loading;
+    if (auto begun = loading.begin(path, cache); !begun)
+        return std::unexpected(begun.error());
+    if (auto ready = loading.wait(); !ready)
+        return std::unexpected(ready.error());
+    KernelImage image = loading.take();
+    image.keep(cache);
+    return image;
+}
+
 class KernelImageTest : public ::testing::Test {
 protected:
     KernelImageTest() { std::filesystem::create_directories(directory); }
@@ -42,7 +55,7 @@ protected:
     }
     std::string refusal(const std::string& path)
     {
-        const auto image = KernelImage::load(path, cache);
+        const auto image = load(path, cache);
         return image ? "accepted" : image.error().what;
     }
     std::size_t cached() const
@@ -63,7 +76,7 @@ TEST_F(KernelImageTest, PackedKernelIsUnpackedOnceAndKept)
 {
     const Bytes elf = make_elf(TestKernel{});
     const std::string path = write("vmlinuz", packed(elf, elf.size()));
-    const auto first = KernelImage::load(path, cache);
+    const auto first = load(path, cache);
     ASSERT_TRUE(first) << first.error().what;
     EXPECT_EQ(first->notes().entry, 0xffff'ffff'8104'31c0);
     ASSERT_EQ(cached(), 1u);
@@ -74,7 +87,7 @@ TEST_F(KernelImageTest, PackedKernelIsUnpackedOnceAndKept)
     const Bytes other = make_elf(marked);
     ASSERT_EQ(other.size(), elf.size());
     std::ofstream(kept, std::ios::binary).write(reinterpret_cast<const char*>(other.data()), static_cast<std::streamsize>(other.size()));
-    const auto second = KernelImage::load(path, cache);
+    const auto second = load(path, cache);
     ASSERT_TRUE(second);
     EXPECT_EQ(second->notes().entry, 0xffff'ffff'8104'3200);
     EXPECT_EQ(cached(), 1u);
@@ -87,12 +100,12 @@ TEST_F(KernelImageTest, AChangedFileIsAnotherKernel)
     changed.entry = 0xffff'ffff'8104'3200;
     const Bytes other = make_elf(changed);
     const std::string path = write("vmlinuz", packed(elf, elf.size()));
-    ASSERT_TRUE(KernelImage::load(path, cache));
+    ASSERT_TRUE(load(path, cache));
     // Even a file put in its place with the same size and the old modification time.
     const auto time = std::filesystem::last_write_time(path);
     write("vmlinuz", packed(other, other.size()));
     std::filesystem::last_write_time(path, time);
-    const auto image = KernelImage::load(path, cache);
+    const auto image = load(path, cache);
     ASSERT_TRUE(image);
     EXPECT_EQ(image->notes().entry, 0xffff'ffff'8104'3200);
 }
@@ -103,12 +116,12 @@ TEST_F(KernelImageTest, CacheStaysWithinItsBound)
     const KernelCache small(cache_directory, 2 * elf.size() + 100);
     for (int i = 0; i < 5; ++i) {
         const std::string path = write("vmlinuz" + std::to_string(i), packed(elf, elf.size()));
-        ASSERT_TRUE(KernelImage::load(path, small));
+        ASSERT_TRUE(load(path, small));
         EXPECT_LE(cached(), 2u);
     }
     const KernelCache none(cache_directory + "2", 100);
     const std::string path = write("vmlinuz", packed(elf, elf.size()));
-    EXPECT_TRUE(KernelImage::load(path, none));
+    EXPECT_TRUE(load(path, none));
     EXPECT_FALSE(std::filesystem::exists(cache_directory + "2"));
 }
 
@@ -116,11 +129,11 @@ TEST_F(KernelImageTest, ACacheThatOthersCanWriteIsNotTrusted)
 {
     const Bytes elf = make_elf(TestKernel{});
     const std::string path = write("vmlinuz", packed(elf, elf.size()));
-    ASSERT_TRUE(KernelImage::load(path, cache));
+    ASSERT_TRUE(load(path, cache));
     const auto kept = std::filesystem::directory_iterator(cache_directory)->path();
     std::ofstream(kept, std::ios::binary) << "\x7f" "ELF but not really";
     std::filesystem::permissions(kept, std::filesystem::perms::all);
-    const auto image = KernelImage::load(path, cache);
+    const auto image = load(path, cache);
     ASSERT_TRUE(image) << image.error().what;
     EXPECT_EQ(image->notes().entry, 0xffff'ffff'8104'31c0);
 }
@@ -172,7 +185,7 @@ TEST_F(KernelImageTest, BytesComeFromMemoryOrStraightFromTheFile)
 
 TEST_F(KernelImageTest, UnfitFilesAreRefusedWithAReason)
 {
-    const auto missing = KernelImage::load(directory + "/nothing", cache);
+    const auto missing = load(directory + "/nothing", cache);
     ASSERT_FALSE(missing);
     EXPECT_EQ(missing.error().kind, Kind::not_found);
     EXPECT_NE(missing.error().what.find("/nothing"), std::string::npos);

@@ -112,6 +112,14 @@ TEST(StoreTree, DiskServedByTheKernel)
     EXPECT_EQ(first_permission(entries, back + "/state"), "n0");
 }
 
+TEST(StoreTree, TheKernelShowsOnlyWhatItServes)
+{
+    EXPECT_EQ(kernel_device_path("/local/domain/0/backend/vbd/7/51712"), "/sys/bus/xen-backend/devices/vbd-7-51712");
+    EXPECT_EQ(kernel_device_path("/local/domain/0/backend/vif/7/1"), "/sys/bus/xen-backend/devices/vif-7-1");
+    EXPECT_EQ(kernel_device_path("/local/domain/0/backend/qdisk/7/51712"), "");
+    EXPECT_EQ(kernel_device_path("/local"), "");
+}
+
 TEST(StoreTree, DevicesServedByAProcessStandApart)
 {
     config::DiskSpec disk;

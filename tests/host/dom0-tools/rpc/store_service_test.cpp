@@ -147,6 +147,27 @@ TEST_F(StoreServiceTest, SocketClientsReadWriteListAndWatch)
     EXPECT_EQ(events, (std::vector<std::string>{"/a|t", "/a/b|t", "/a/b|t", "/a/b|t"}));
 }
 
+TEST_F(StoreServiceTest, ManyNodesAreWrittenAtOnceAndAFailureAmongThemIsTold)
+{
+    StoreClient client = connect();
+    std::vector<NodeWrite> nodes;
+    for (int i = 0; i < 300; ++i)
+        nodes.push_back({"/tree/node-" + std::to_string(i), std::to_string(i), {"n0", "r5"}});
+    ASSERT_TRUE(client_call([&] { return client.write_all(nodes); }));
+    EXPECT_EQ(client_call([&] { return client.list("/tree"); })->size(), 300u);
+    EXPECT_EQ(client_call([&] { return client.read("/tree/node-299"); }), "299");
+    EXPECT_EQ(client_call([&] { return client.permissions("/tree/node-299"); }).value(), (std::vector<std::string>{"n0", "r5"}));
+
+    nodes = {{"/good", "1", {}}, {"bad path", "2", {}}, {"/behind", "3", {"nonsense"}}};
+    const auto failed = client_call([&] { return client.write_all(nodes); });
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, EINVAL);
+    EXPECT_NE(failed.error().text().find("bad path"), std::string::npos) << failed.error().text();
+    // All answers were taken: the next request gets its own.
+    EXPECT_EQ(client_call([&] { return client.read("/good"); }), "1");
+    EXPECT_EQ(client_call([&] { return client.read("/tree/node-7"); }), "7");
+}
+
 TEST_F(StoreServiceTest, AGuestIsServedOverItsRing)
 {
     introduce();
