@@ -10,6 +10,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "store/message.hpp"
@@ -36,6 +37,10 @@ public:
     static constexpr int timeout_seconds = 30;
 
     [[nodiscard]] static xen::Result<StoreClient> connect(const std::string& socket_path = "/run/xenstored/socket");
+    /// Over a connection that somebody else has opened; the descriptor is the client's from now on.
+    [[nodiscard]] static StoreClient adopt(int descriptor) { return StoreClient(descriptor); }
+    /// Gives the connection away, which nothing has been asked on yet.
+    [[nodiscard]] int release() && { return std::exchange(descriptor_, -1); }
     StoreClient(StoreClient&& other) noexcept;
     StoreClient& operator=(StoreClient&& other) noexcept;
     ~StoreClient();

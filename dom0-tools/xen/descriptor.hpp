@@ -31,6 +31,8 @@ public:
     /// Opens `path`; the error names the device and, when it is missing, the kernel module that provides it.
     [[nodiscard]] static Result<Descriptor> open(Kernel& kernel, const char* path, int flags);
 
+    /// Gives the number away: whoever takes it closes it.
+    [[nodiscard]] int release() { return std::exchange(number_, -1); }
     [[nodiscard]] int number() const { return number_; }
     [[nodiscard]] Kernel& kernel() const { return *kernel_; }
     [[nodiscard]] explicit operator bool() const { return number_ >= 0; }

@@ -132,13 +132,17 @@ Result<Device::Outcome> Device::announce(Store& store)
 
 Result<Device::Outcome> Device::connect(Store& store, Start start)
 {
+    // Served already, but the store went away before it could be told: the frontend has asked nothing yet.
+    if (start == Start::fresh && backend_->serving() && backend_->disconnect() == Backend::Rest::not_yet)
+        return Outcome::pending;
     if (const auto outcome = prepare(store); !prepared_)
         return outcome;
     const auto connected = backend_->connect(store, paths_.frontend, start);
     if (!connected) {
-        refused_ = true;
         logger_(connected.error().text());
-        return write_state(store, State::closing);
+        const auto told = write_state(store, State::closing);
+        refused_ = told.has_value();
+        return told;
     }
     return start == Start::fresh ? write_state(store, State::connected) : Outcome::settled;
 }
@@ -161,12 +165,12 @@ Result<Device::Outcome> Device::write_state(Store& store, State state)
 
 Result<Device::Outcome> Device::give_up(Store& store, const xen::Error& error)
 {
-    failed_ = true;
     logger_(error.text());
     const Node nodes[] = {{"hotplug-status", "error"}, {"hotplug-error", error.text()}};
     const auto updated = store.update(paths_.backend, nodes);
     if (!updated)
         return std::unexpected(updated.error());
+    failed_ = true;
     return Outcome::settled;
 }
 

@@ -3,7 +3,8 @@
 //
 // Debian's own xenstore-* clients read, write, list, watch and protect nodes in our store, and Debian's xl names our guest.
 // The store is then killed twenty times while a client writes and a guest runs: nothing that was acknowledged is lost, watches
-// live on, and the guest still hears the request to shut down, which reaches it through the store alone.
+// live on, the guest's card answers all the time, and the guest still hears the request to shut down, which reaches it through
+// the store alone.
 #include <gtest/gtest.h>
 
 #include "harness/toolstack_story.hpp"
@@ -41,6 +42,9 @@ TEST_F(Store, OutlivesItsProcessAndSpeaksToDebiansClients) {
     run("xenstore-watch -n 3 /tool/watched > /tmp/watched.txt 2>&1 & echo $! > /tmp/watcher");
     wait_until("[ -s /tmp/watched.txt ]");
     run("xenstore-write /tool/watched 1");
+    const std::string backend = "cat /run/ringfort/backd/$(rf domid guest).pid";
+    const auto backend_before = run(backend);
+    run("ping -i 0.2 -W 10 10.9.0.2 > /tmp/pings 2>&1 & echo $! > /tmp/pinger");
     run("wrote=0\n"
         "for round in $(seq 20); do\n"
         "  kill -9 $(pidof rf-stored)\n"
@@ -49,6 +53,9 @@ TEST_F(Store, OutlivesItsProcessAndSpeaksToDebiansClients) {
         "done\n"
         "echo $wrote > /tmp/wrote", 120s);
     EXPECT_EQ(run("cat /tmp/wrote"), "20");
+    run("kill -INT $(cat /tmp/pinger)");
+    EXPECT_NE(run("cat /tmp/pings").find(" 0% packet loss"), std::string::npos) << run("tail -n 3 /tmp/pings");
+    EXPECT_EQ(run(backend), backend_before) << "the guest's backend was started anew";
     EXPECT_EQ(status_of("(for round in $(seq 20); do [ \"$(xenstore-read /tool/story/r$round)\" = $round ] || exit 1; done)"), "0");
     EXPECT_EQ(run("xenstore-read /tool/story/a"), "one");
     EXPECT_NE(run("xenstore-ls -p /tool/story").find("(n0,r1)"), std::string::npos);

@@ -127,6 +127,8 @@ void Manager::await_children()
             else if (WEXITSTATUS(status) != 0)
                 log(Severity::error, "backend process " + std::to_string(process) + " failed with code " + std::to_string(WEXITSTATUS(status)));
         }
+        if (session_)
+            look();
         await_children();
     });
 }

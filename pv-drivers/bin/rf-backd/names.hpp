@@ -18,7 +18,7 @@ inline constexpr const char* store_socket = "/run/xenstored/socket";
 inline constexpr std::uint32_t first_confined_user = 0x7000'0000;
 
 enum class Kind : std::uint32_t { disk = 0, card = 1 };
-inline constexpr Kind kinds[] = {Kind::disk, Kind::card};
+inline constexpr Kind kinds[] = {Kind::disk, Kind::card};  ///< of devices
 
 /// The device type in the store's paths.
 [[nodiscard]] inline const char* type_of(Kind kind)

@@ -23,6 +23,12 @@ struct Opened {
     std::vector<xen::Descriptor> descriptors;
 };
 
+/// Whatever a request to the store fails with, it is worth another try.
+std::unexpected<xen::Error> away(const xen::Error& error)
+{
+    return xen::failure(EAGAIN, error.text());
+}
+
 class Nodes {
 public:
     Nodes(StoreConnection& store, std::string directory) : store_(store), directory_(std::move(directory)) {}
@@ -32,7 +38,7 @@ public:
     {
         const auto value = store_.read(directory_ + "/" + name);
         if (!value)
-            return std::unexpected(value.error());
+            return away(value.error());
         return value->value_or("");
     }
 
@@ -112,21 +118,34 @@ Result<Opened> open_card(Nodes& nodes, std::uint16_t domain, std::uint32_t devic
     return opened;
 }
 
-Result<Opened> open_device(const OpenRequest& request, std::uint16_t domain)
+Result<Opened> open_store()
 {
-    if (request.kind != Kind::disk && request.kind != Kind::card)
+    auto client = rpc::StoreClient::connect(store_socket);
+    if (!client)
+        return away(client.error());
+    Opened opened;
+    opened.descriptors.emplace_back(xen::Kernel::host(), std::move(*client).release());
+    return opened;
+}
+
+Result<Opened> open_asked(const OpenRequest& request, std::uint16_t domain)
+{
+    using What = OpenRequest::What;
+    if (request.what == What::store)
+        return open_store();
+    if (request.what != What::disk && request.what != What::card)
         return xen::failure(EINVAL, "an unknown kind of device");
     auto store = StoreConnection::open(store_socket);
     if (!store)
-        return std::unexpected(store.error());
-    Nodes nodes(**store, xenbus::backend_directory(type_of(request.kind), domain) + "/" + std::to_string(request.device));
-    return request.kind == Kind::disk ? open_disk(nodes, domain, request.device) : open_card(nodes, domain, request.device);
+        return away(store.error());
+    const Kind kind = request.what == What::disk ? Kind::disk : Kind::card;
+    Nodes nodes(**store, xenbus::backend_directory(type_of(kind), domain) + "/" + std::to_string(request.device));
+    return kind == Kind::disk ? open_disk(nodes, domain, request.device) : open_card(nodes, domain, request.device);
 }
 
 /// Sends a request and receives what was opened.
-Result<Opened> ask(int socket, Kind kind, std::uint32_t device, std::size_t least_descriptors)
+Result<Opened> ask(int socket, OpenRequest request, std::size_t least_descriptors)
 {
-    const OpenRequest request{kind, device};
     if (::send(socket, &request, sizeof request, MSG_NOSIGNAL) != static_cast<ssize_t>(sizeof request))
         return xen::failure(errno, "the privileged half of this program is gone");
     Opened opened;
@@ -151,7 +170,7 @@ bool serve_opener(int socket, std::uint16_t domain)
         return true;
     if (count != static_cast<ssize_t>(sizeof request))
         return false;
-    auto opened = open_device(request, domain);
+    auto opened = open_asked(request, domain);
     if (!opened) {
         OpenReply reply;
         reply.error = opened.error().code == 0 ? EIO : opened.error().code;
@@ -166,7 +185,7 @@ bool serve_opener(int socket, std::uint16_t domain)
 
 Result<block::OpenDisk> OpenerClient::open_disk(std::uint32_t device)
 {
-    auto opened = ask(socket_, Kind::disk, device, 2);
+    auto opened = ask(socket_, {OpenRequest::What::disk, device}, 2);
     if (!opened)
         return std::unexpected(opened.error());
     return block::OpenDisk{{std::move(opened->descriptors[0]), opened->reply.disk}, std::move(opened->descriptors[1])};
@@ -174,7 +193,7 @@ Result<block::OpenDisk> OpenerClient::open_disk(std::uint32_t device)
 
 Result<net::OpenCard> OpenerClient::open_card(std::uint32_t device)
 {
-    auto opened = ask(socket_, Kind::card, device, 2);
+    auto opened = ask(socket_, {OpenRequest::What::card, device}, 2);
     if (!opened)
         return std::unexpected(opened.error());
     net::OpenCard card;
@@ -185,6 +204,14 @@ Result<net::OpenCard> OpenerClient::open_card(std::uint32_t device)
     for (std::size_t i = 1; i < opened->descriptors.size(); ++i)
         card.queues.emplace_back(std::move(opened->descriptors[i]));
     return card;
+}
+
+Result<xen::Descriptor> OpenerClient::open_store()
+{
+    auto opened = ask(socket_, {OpenRequest::What::store, 0}, 1);
+    if (!opened)
+        return std::unexpected(opened.error());
+    return std::move(opened->descriptors[0]);
 }
 
 }  // namespace rf::backd

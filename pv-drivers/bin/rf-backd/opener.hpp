@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /// The privileged half of the program. It opens disks and taps for the confined half and does nothing else: it is asked for
-/// "device number n of kind k", reads in the store what that is (nodes that only the toolstack can write), and sends
+/// "device number n of kind k" or "the store", reads in the store what that is (nodes that only the toolstack can write), and sends
 /// descriptors back. So the confined process can be given later devices too, and a conquered one can ask for nothing that
 /// the toolstack did not give to its domain.
 
@@ -24,6 +24,8 @@ public:
 
     [[nodiscard]] Result<block::OpenDisk> open_disk(std::uint32_t device);
     [[nodiscard]] Result<net::OpenCard> open_card(std::uint32_t device);
+    /// A new connection to the store. EAGAIN: it is not there now.
+    [[nodiscard]] Result<xen::Descriptor> open_store();
 
 private:
     int socket_;

@@ -12,12 +12,13 @@
 namespace rf::backd {
 
 struct OpenRequest {
-    Kind kind;
-    std::uint32_t device;
+    enum class What : std::uint32_t { disk, card, store };
+    What what;
+    std::uint32_t device;  ///< not for the store
 };
 
 struct OpenReply {
-    std::int32_t error = 0;  ///< errno; with it, `text` says what failed
+    std::int32_t error = 0;  ///< errno, EAGAIN while the store is away; with it, `text` says what failed
     std::uint32_t mtu = 0;
     std::uint64_t rate_bytes = 0;
     std::int64_t rate_microseconds = 0;

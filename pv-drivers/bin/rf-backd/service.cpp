@@ -14,6 +14,7 @@ using namespace std::chrono_literals;
 
 constexpr auto longest_wait = 60s;          ///< with nothing to do; also how long to wait for a first device
 constexpr auto evaluation_pause = 50ms;     ///< before a device in transition is looked at again
+constexpr auto store_pause = 500ms;         ///< between looks for a store that went away
 constexpr auto rest_limit = 10s;  ///< for I/O under way when the process is to end
 constexpr const char* introduced_event = "@introduceDomain";
 constexpr const char* released_event = "@releaseDomain";
@@ -32,7 +33,9 @@ void Service::log(const std::string& text) const
 
 Exit Service::run()
 {
-    auto fine = begin();
+    Result<void> fine = {};
+    if (auto begun = begin(); !begun)
+        lose_store(begun.error());
     while (fine) {
         if (asked_to_stop_) {
             come_to_rest();
@@ -61,6 +64,36 @@ Result<void> Service::begin()
     return {};
 }
 
+/// The devices are served on; what the store has to say can wait.
+void Service::lose_store(const xen::Error& error)
+{
+    log(error.text() + "; waiting for the store");
+    reactor_.forget(resources_.store->descriptor());
+    resources_.store.reset();
+    look_for_store_at_ = Clock::now() + store_pause;
+}
+
+void Service::look_for_store()
+{
+    if (Clock::now() < look_for_store_at_)
+        return;
+    look_for_store_at_ = Clock::now() + store_pause;
+    auto socket = resources_.opener.open_store();
+    if (!socket)
+        return;
+    resources_.store = std::make_unique<StoreConnection>(std::move(*socket));
+    auto watched = begin();
+    for (auto entry = entries_.begin(); entry != entries_.end() && watched; ++entry) {
+        watched = resources_.store->watch(entry->second.device->paths().frontend + "/state", entry->second.token);
+        entry->second.marked = true;
+    }
+    look_for_devices_ = check_domain_ = true;
+    if (watched)
+        log("the store is back");
+    else
+        lose_store(watched.error());
+}
+
 Result<void> Service::round()
 {
     arm_all();
@@ -76,19 +109,26 @@ Result<void> Service::round()
         signalfd_siginfo information;
         asked_to_stop_ = ::read(resources_.signals, &information, sizeof information) > 0;
     }
+    if (!resources_.store) {
+        look_for_store();
+        return {};
+    }
     const bool disturbed = ready(resources_.store->descriptor()) || look_for_devices_ || check_domain_ ||
                            (evaluate_at_ && *evaluate_at_ <= Clock::now());
     if (!disturbed)
         return {};
-    return store_events();
+    if (auto heard = store_events(); !heard)
+        lose_store(heard.error());
+    return {};
 }
 
 std::chrono::microseconds Service::time_to_wait() const
 {
-    if (more_ || look_for_devices_ || check_domain_)
+    const bool has_store = resources_.store != nullptr;
+    if (more_ || (has_store && (look_for_devices_ || check_domain_)))
         return 0us;
-    Clock::time_point until = Clock::now() + longest_wait;
-    if (evaluate_at_)
+    Clock::time_point until = has_store ? Clock::now() + longest_wait : look_for_store_at_;
+    if (has_store && evaluate_at_)
         until = std::min(until, *evaluate_at_);
     if (next_time_)
         until = std::min(until, *next_time_);
@@ -102,7 +142,8 @@ std::chrono::microseconds Service::time_to_wait() const
 void Service::arm_all()
 {
     reactor_.arm(resources_.events.descriptor());
-    reactor_.arm(resources_.store->descriptor());
+    if (resources_.store)
+        reactor_.arm(resources_.store->descriptor());
     reactor_.arm(resources_.signals);
     for (auto& [directory, entry] : entries_)
         for (const int descriptor : entry.server->wake_descriptors()) {

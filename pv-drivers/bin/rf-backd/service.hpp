@@ -23,7 +23,7 @@ namespace rf::backd {
 
 /// All that was opened before confinement.
 struct Resources {
-    std::unique_ptr<StoreConnection> store;
+    std::unique_ptr<StoreConnection> store;  ///< null while the store is away
     xen::EventChannels events;
     xen::GrantMapper grants;
     block::BufferPool buffers;
@@ -58,6 +58,8 @@ private:
 
     [[nodiscard]] Result<void> begin();
     [[nodiscard]] Result<void> round();
+    void lose_store(const xen::Error& error);
+    void look_for_store();
     [[nodiscard]] std::chrono::microseconds time_to_wait() const;
 
     void arm_all();
@@ -85,6 +87,7 @@ private:
     std::optional<Clock::time_point> next_time_;  ///< some device wants its turn then
     Clock::time_point began_;
     bool more_ = false;         ///< some device has more to do at once
+    Clock::time_point look_for_store_at_{};         ///< while it is away
     std::optional<Clock::time_point> evaluate_at_;  ///< some device is in transition
     bool look_for_devices_ = true;
     bool check_domain_ = true;

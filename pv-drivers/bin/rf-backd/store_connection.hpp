@@ -5,6 +5,7 @@
 #include <memory>
 
 #include "rpc/store_client.hpp"
+#include "xen/descriptor.hpp"
 #include "xenbus/store.hpp"
 
 namespace rf::backd {
@@ -12,6 +13,9 @@ namespace rf::backd {
 class StoreConnection final : public xenbus::Store {
 public:
     [[nodiscard]] static xenbus::Result<std::unique_ptr<StoreConnection>> open(const std::string& socket);
+
+    /// Over a connection that the privileged half has opened.
+    explicit StoreConnection(xen::Descriptor socket) : client_(rpc::StoreClient::adopt(socket.release())) {}
 
     [[nodiscard]] xenbus::Result<std::optional<std::string>> read(std::string_view path) override;
     [[nodiscard]] xenbus::Result<std::vector<std::string>> list(std::string_view path) override;

@@ -164,6 +164,47 @@ TEST_F(Handshake, WaitsForIoBeforeItSaysClosed)
     EXPECT_EQ(store.nodes[back + "/state"], "6");
 }
 
+TEST_F(Handshake, AStoreThatDiesAtAnyMomentAndComesBackChangesNothing)
+{
+    unsigned deaths = 0;
+    for (const bool answer_is_lost : {false, true})
+        for (int moment = 0;; ++moment) {
+            life = {};
+            store.operations_left = -1;
+            SetUp();
+            store.operations_left = moment;
+            store.dies_after_doing = answer_is_lost;
+            const auto insist = [&](const char* state) {
+                store.nodes[front + "/state"] = state;
+                for (int attempt = 0; attempt < 3; ++attempt)
+                    if (device->evaluate(store, Domain::alive))
+                        break;
+                return store.nodes[back + "/state"];
+            };
+            EXPECT_EQ(insist("1"), "2");
+            EXPECT_EQ(insist("3"), "4");
+            EXPECT_EQ(insist("4"), "4");
+            EXPECT_TRUE(life.serving);
+            EXPECT_EQ(insist("5"), "5");
+            EXPECT_EQ(insist("6"), "6");
+            EXPECT_FALSE(life.serving);
+            EXPECT_TRUE(life.story == "pcd" || life.story == "pcdcd") << life.story << ", dies after " << moment << " operations";
+            if (store.operations_left >= 0)
+                break;  // it lived through all of it
+            ++deaths;
+        }
+    EXPECT_GT(deaths, 20u);
+}
+
+TEST_F(Handshake, AnErrorThatTheStoreDidNotHearIsToldAgain)
+{
+    life.prepare_error = ENOENT;
+    store.operations_left = 3;  // the update
+    EXPECT_FALSE(device->evaluate(store, Domain::alive));
+    evaluate();
+    EXPECT_EQ(store.nodes[back + "/hotplug-status"], "error");
+}
+
 TEST_F(Handshake, RemovedDirectoryIsNotWrittenAgain)
 {
     evaluate();
