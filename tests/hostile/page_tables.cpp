@@ -88,8 +88,7 @@ void update_tables()
     const std::uint64_t count = 1 + world.random.below(8);
     for (auto& request : requests) {
         const bool live = world.random.once_in(4);
-        const std::uint64_t table = live ? static_cast<std::uint64_t>(memory.machine_frame(reinterpret_cast<void*>(start_info().pt_base)))
-                                         : world.random.once_in(8) ? world.frame() : world.scratch_frame(world.scratch_number());
+        const std::uint64_t table = live ? World::table_frame(0) : world.random.once_in(8) ? world.frame() : world.scratch_frame(world.scratch_number());
         const std::uint64_t slot = live ? world.random.below(272) : world.random.below(512);
         request.ptr = table << 12 | slot * 8 | (world.random.once_in(4) ? world.random.below(8) : 0);
         request.val = world.entry();

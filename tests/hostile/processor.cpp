@@ -35,8 +35,7 @@ void privileged_instruction()
     static constexpr std::uint64_t registers[] = {0x10, 0x1b, 0x48, 0x49, 0x8b, 0xc1, 0xce, 0x10a, 0x10b, 0x122, 0x174, 0x175, 0x176, 0x179, 0x17a,
         0x186, 0x1a0, 0x1d9, 0x277, 0x2ff, 0x38f, 0x400, 0x480, 0x4b564d00, 0x40000000, 0x6e0, 0x802, 0xc0000080, 0xc0000081, 0xc0000082,
         0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103, 0xc0010010, 0xc0010015, 0xc001001f, 0xc0010058, 0xc0011020};
-    world.move = world.random.below(std::size(instructions));
-    const char* const code = instructions[world.move];
+    const char* const code = instructions[world.random.below(std::size(instructions))];
     const std::uint64_t c = world.random.once_in(3) ? world.value() : registers[world.random.below(std::size(registers))];
     const std::uint64_t a = world.value();
     const std::uint64_t d = world.random.once_in(3) ? 0x3f8 + world.random.below(8) : world.value() & 0xffff;
@@ -58,7 +57,6 @@ void privileged_instruction()
 
 void load_selectors()
 {
-    world.move = 1001;
     const auto selector = static_cast<std::uint16_t>(world.random.once_in(3) ? world.value() : world.random.below(0x200) << 3 | world.random.below(8));
     const std::uint64_t which = world.random.below(5);
     (void)attempt([&] {
@@ -87,7 +85,6 @@ std::uint64_t return_address()
 /// Returns, by hypercall or by instruction, to a frame of nonsense.
 void return_to_nowhere()
 {
-    world.move = 1000;
     enum { rax, r11, rcx, flags, rip, cs, rflags, rsp, ss };
     std::uint64_t frame[9];
     for (auto& word : frame)

@@ -56,9 +56,8 @@ std::uint64_t World::frame()
         const std::uint64_t number = random.once_in(2) ? random.next() & 0xfffffffff : random.below(0x100000);
         return is_ours(number) ? 0 : number;
     }
-    case 2: return static_cast<std::uint64_t>(memory.machine_frame(reinterpret_cast<void*>(start_info().pt_base))) ;
-    case 3: return static_cast<std::uint64_t>(memory.machine_frame(
-                reinterpret_cast<void*>(start_info().pt_base + random.below(start_info().nr_pt_frames) * 4096)));
+    case 2: return table_frame(0);
+    case 3: return table_frame(random.below(start_info().nr_pt_frames));
     case 4: return random.once_in(100) ? start_info().shared_info / 4096 : 0;  // writing there hurts ourselves first
     case 5: return ~0ull;
     default: return scratch_frame(scratch_number());
@@ -112,10 +111,15 @@ bool World::is_ours(std::uint64_t frame) const
     return std::find(list, list + start_info().nr_pages, frame) != list + start_info().nr_pages;
 }
 
+std::uint64_t World::table_frame(std::uint64_t number)
+{
+    return static_cast<std::uint64_t>(memory.machine_frame(reinterpret_cast<void*>(start_info().pt_base + number * 4096)));
+}
+
 bool World::is_live_table(std::uint64_t frame) const
 {
     for (std::uint64_t i = 0; i < start_info().nr_pt_frames; ++i)
-        if (static_cast<std::uint64_t>(memory.machine_frame(reinterpret_cast<void*>(start_info().pt_base + i * 4096))) == frame)
+        if (table_frame(i) == frame)
             return true;
     return false;
 }

@@ -46,7 +46,6 @@ public:
     Random random{0};
     std::uint64_t operations = 0;
     std::uint64_t faults = 0;    ///< attempts that ended in an exception
-    std::uint64_t move = 0;      ///< the last one that was dangerous for the guest itself, for its last words
     std::uint64_t accepted = 0;  ///< hypercalls that did not answer with an error
 
     /// A number out of those that are most often forgotten.
@@ -66,7 +65,9 @@ public:
 
     /// Whether the domain owns the frame or may still own it, or the hypervisor lent it its own (shared_info).
     [[nodiscard]] bool is_ours(std::uint64_t frame) const;
-    /// Whether the frame is one of the tables that the guest was born with.
+    /// The frame of one of the tables that the guest was born with; 0 is the top one.
+    [[nodiscard]] static std::uint64_t table_frame(std::uint64_t number);
+    /// Whether the frame is one of those.
     [[nodiscard]] bool is_live_table(std::uint64_t frame) const;
 
     /// Makes a hypercall and counts its fate.

@@ -128,6 +128,7 @@ void Lifecycle::answers_programs() {
     EXPECT_EQ(json("rf info -o json").at("nr_cpus").scalar, "2");
     EXPECT_EQ(json("rf vcpu-list -o json web").at("domains.0.vcpus.0.vcpu").scalar, "0");
     EXPECT_EQ(json("rf domid -o json web").at("domid").scalar, number_of("web"));
+    EXPECT_EQ(run("rf dmesg -c > /tmp/dmesg; rf debug-keys d; rf dmesg | grep -c -E '(d0v0|d0v1|d1v0): (running|runnable|blocked)'"), "3");
     EXPECT_EQ(json("rf domname -o json " + number_of("web")).at("name").scalar, "web");
     EXPECT_FALSE(json("rf dmesg -o json").at("lines").elements.empty());
 }

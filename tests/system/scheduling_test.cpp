@@ -39,6 +39,15 @@ protected:
         wait_until("ping -c 1 -W 1 " + network + std::to_string(address));
     }
 
+    /// Average time in ms until the sleeper answers a ping; every one must be answered.
+    double answer_time(unsigned count) {
+        const auto answers = run("ping -c " + std::to_string(count) + " -i 0.2 -W 2 " + network + "4", 60s);
+        EXPECT_NE(answers.find(" 0% packet loss"), std::string::npos) << answers;
+        std::smatch average;
+        if (!std::regex_search(answers, average, std::regex{"min/avg/max = [0-9.]+/([0-9.]+)/"})) ADD_FAILURE() << answers;
+        return average.empty() ? 0 : std::stod(average[1]);
+    }
+
     struct Used {
         double seconds;
         std::chrono::steady_clock::time_point when;
@@ -68,24 +77,22 @@ void Scheduling::boot_with_guests() {
 TEST_F(Scheduling, ProcessorsAreSharedAsTheOperatorSaid) {
     ASSERT_NO_FATAL_FAILURE(boot_with_guests());
     start("sleeper", 4);
+    const double alone = answer_time(20);
     start("heavy", 2);
     start("light", 3);
     ASSERT_FALSE(HasFailure());
     EXPECT_NE(run("rf vcpu-list heavy"), "");
 
     const auto heavy = used("heavy"), light = used("light");
-    const auto answers = run("ping -c 40 -i 0.2 -W 2 10.9.0.4", 60s);
+    const double beside_others = answer_time(40);
     const auto heavy_later = used("heavy"), light_later = used("light");
     const double heavy_share = share(heavy, heavy_later), light_share = share(light, light_later);
     RecordProperty("heavy_share", std::to_string(heavy_share));
     RecordProperty("light_share", std::to_string(light_share));
     EXPECT_NEAR((heavy_later.seconds - heavy.seconds) / (light_later.seconds - light.seconds), 2, 0.3);
     EXPECT_GT(heavy_share + light_share, 0.9) << "the processor was idle while two guests wanted it";
-    EXPECT_NE(answers.find(" 0% packet loss"), std::string::npos) << answers;
-    std::smatch average;
-    ASSERT_TRUE(std::regex_search(answers, average, std::regex{"min/avg/max = [0-9.]+/([0-9.]+)/"})) << answers;
-    RecordProperty("sleeper_average_ms", average[1].str());
-    EXPECT_LT(std::stod(average[1]), 10) << "a guest that wakes waits for those that compute\n" << answers;
+    RecordProperty("sleeper_average_ms", std::to_string(beside_others));
+    EXPECT_LT(beside_others, std::max(10.0, 4 * alone)) << "a guest that wakes waits for those that compute; alone it answers in " << alone << " ms";
 
     run("rf destroy heavy; rf destroy light");
     start("capped", 5);
