@@ -140,6 +140,13 @@ protected:
         EXPECT_LE(passed, second.answered - first.asked + 1) << "Dom0's clock is fast";
     }
 
+    /// Programs and the kernel share the console, and what either writes at once stays together.
+    void talks_while_its_kernel_does() {
+        run("(for i in $(seq 100); do echo '<3>the kernel talks' > /dev/kmsg; usleep 5000; done) > /dev/null 2>&1 &");
+        for (int i = 0; i < 10; ++i) run("true");
+        run("wait");
+    }
+
     void ends() {
         const auto* command = GetParam().ending == Ending::power_off ? "poweroff" : "reboot";
         STEP(machine().run_and_forget(command));
@@ -171,6 +178,7 @@ TEST_P(Dom0Boot, DebianComesUpWorksAndGoesDown) {
     reads_and_writes_disks();
     has_an_address_on_every_network();
     tells_the_time();
+    talks_while_its_kernel_does();
     clock_ran_as_fast_as_ours(first_look);
     ASSERT_NO_FATAL_FAILURE(ends());
     finds_what_dom0_wrote();

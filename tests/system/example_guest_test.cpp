@@ -61,8 +61,6 @@ protected:
         options.overlays = {*overlay};
         options.wall_clock_limit = 600s;
         ASSERT_NO_FATAL_FAILURE(boot_with_our_tools(options, guests()));
-        // the kernel's chat about interfaces would break the lines of our commands' answers; warnings still come
-        run("dmesg -n 5");
     }
 
     void wait_for_end(const std::string& name) { wait_until("! rf domid " + name); }
