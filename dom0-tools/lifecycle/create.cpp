@@ -55,6 +55,7 @@ public:
 private:
     [[nodiscard]] Result<void> check();
     [[nodiscard]] Result<void> make_domain();
+    [[nodiscard]] Result<void> make_empty_domain(const FileLock& names);
     [[nodiscard]] Result<void> publish();
     [[nodiscard]] Result<void> configure();
     [[nodiscard]] Result<void> place_vcpus();
@@ -100,22 +101,47 @@ Result<void> Creation::make_domain()
     BUILD_CHECK(check_processors(spec_, machine.nr_cpus));
     watch_.lap("check");
 
-    id_ = BUILD_TRY(session_.control().create(configuration_of(spec_)));
+    BUILD_CHECK(make_empty_domain(names));
     // From here on a failure must go through destroy_domain; run() sees to that.
-    lock_ = BUILD_TRY(state_.lock(id_, StateDirectory::Waiting::yes));
-    record_ = {id_,
-               spec_.name,
-               spec_.uuid,
-               Stage::building,
-               spec_.definition,
-               request_.definition_file,
-               std::time(nullptr),
-               request_.quick_ends,
-               spec_.needs_backend_process()};
-    BUILD_CHECK(state_.save(record_));
     BUILD_CHECK(publish());
     watch_.lap("create");
     return {};
+}
+
+/// The record comes first: if we die, rfd finds a record without a domain or a domain with one, never a domain of nobody's.
+Result<void> Creation::make_empty_domain(const FileLock& names)
+{
+    for (unsigned attempt = 0; attempt < xen::first_reserved_domid; ++attempt) {
+        const DomainId wanted = state_.next_id(names);
+        auto lock = state_.lock(wanted, StateDirectory::Waiting::no);
+        if (!lock && lock.error().kind != Kind::conflict)
+            return std::unexpected(lock.error());
+        if (!lock || state_.load(wanted))
+            continue;
+        record_ = {wanted,
+                   spec_.name,
+                   spec_.uuid,
+                   Stage::building,
+                   spec_.definition,
+                   request_.definition_file,
+                   std::time(nullptr),
+                   request_.quick_ends,
+                   spec_.needs_backend_process()};
+        if (auto saved = state_.save(record_); !saved) {
+            state_.remove(wanted);
+            return saved;
+        }
+        const auto made = session_.control().create(configuration_of(spec_), wanted);
+        if (made) {
+            id_ = wanted;
+            lock_ = std::move(*lock);
+            return {};
+        }
+        state_.remove(wanted);
+        if (made.error().code != EEXIST)
+            return fail(made.error());
+    }
+    return fail(Kind::no_resource, "all domain numbers are taken");
 }
 
 /// Everything that stands in the store from the start, devices too: their backends come up while the domain is built.

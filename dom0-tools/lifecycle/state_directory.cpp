@@ -23,6 +23,7 @@ using builder::Kind;
 using builder::fail;
 
 constexpr std::string_view record_suffix = ".json";
+constexpr std::string_view unfinished_suffix = ".new";
 constexpr std::array<std::string_view, 4> stage_names = {"building", "running", "kept", "ending"};
 constexpr std::string_view schema = "rf/v1";
 
@@ -82,7 +83,7 @@ builder::Result<void> write_record(const std::string& path, const DomainRecord& 
 {
     std::error_code error;
     std::filesystem::create_directories(std::filesystem::path(path).parent_path(), error);
-    const std::string temporary = path + ".new";
+    const std::string temporary = path + std::string(unfinished_suffix);
     const int descriptor = ::open(temporary.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     const std::string text = pretty_json(to_json(record));
     const bool written = descriptor >= 0 && ::write(descriptor, text.data(), text.size()) == static_cast<ssize_t>(text.size());
@@ -105,6 +106,23 @@ std::optional<DomainRecord> read_record(const std::string& path, xen::DomainId i
         return std::nullopt;
     const auto value = parse_json(text.str());
     return value ? from_json(*value, id) : std::nullopt;
+}
+
+/// Files of a directory that are named by a domain's number and `suffix`, rising.
+std::vector<xen::DomainId> numbers_in(const std::string& directory, std::string_view suffix)
+{
+    std::vector<xen::DomainId> ids;
+    std::error_code error;
+    for (const auto& file : std::filesystem::directory_iterator(directory, error)) {
+        const std::string name = file.path().filename();
+        if (!name.ends_with(suffix))
+            continue;
+        const auto number = config::parse_number(std::string_view(name).substr(0, name.size() - suffix.size()));
+        if (number && *number < xen::first_reserved_domid)
+            ids.push_back(xen::DomainId(static_cast<std::uint16_t>(*number)));
+    }
+    std::ranges::sort(ids);
+    return ids;
 }
 
 }  // namespace
@@ -167,23 +185,38 @@ std::optional<DomainRecord> StateDirectory::load(xen::DomainId id) const
 void StateDirectory::remove(xen::DomainId id) const
 {
     ::unlink(record_path(id).c_str());
+    ::unlink((record_path(id) + std::string(unfinished_suffix)).c_str());
     ::unlink((root_ + "/locks/" + std::to_string(id.value)).c_str());
 }
 
 std::vector<xen::DomainId> StateDirectory::list() const
 {
-    std::vector<xen::DomainId> ids;
-    std::error_code error;
-    for (const auto& file : std::filesystem::directory_iterator(root_ + "/domains", error)) {
-        const std::string name = file.path().filename();
-        if (!name.ends_with(record_suffix))
-            continue;
-        const auto number = config::parse_number(std::string_view(name).substr(0, name.size() - record_suffix.size()));
-        if (number && *number < xen::first_reserved_domid)
-            ids.push_back(xen::DomainId(static_cast<std::uint16_t>(*number)));
-    }
+    return numbers_in(root_ + "/domains", record_suffix);
+}
+
+std::vector<xen::DomainId> StateDirectory::remains() const
+{
+    std::vector<xen::DomainId> ids = numbers_in(root_ + "/domains", std::string(record_suffix) + std::string(unfinished_suffix));
+    std::ranges::copy(numbers_in(root_ + "/locks", ""), std::back_inserter(ids));
     std::ranges::sort(ids);
+    ids.erase(std::ranges::unique(ids).begin(), ids.end());
+    std::erase_if(ids, [this](xen::DomainId id) { return ::access(record_path(id).c_str(), F_OK) == 0; });
     return ids;
+}
+
+xen::DomainId StateDirectory::next_id(const FileLock& names) const
+{
+    std::array<char, 8> text{};
+    const ssize_t count = ::pread(names.descriptor(), text.data(), text.size(), 0);
+    std::string_view last(text.data(), static_cast<std::size_t>(std::max<ssize_t>(count, 0)));
+    last = last.substr(0, last.find('\n'));
+    const std::uint64_t next = config::parse_number(last).value_or(0) + 1;
+    const xen::DomainId id(static_cast<std::uint16_t>(next < xen::first_reserved_domid ? next : 1));
+    const std::string line = std::to_string(id.value) + "\n";
+    // A number that is not remembered is tried again, and found to be taken.
+    if (::pwrite(names.descriptor(), line.data(), line.size(), 0) > 0)
+        (void)!::ftruncate(names.descriptor(), static_cast<off_t>(line.size()));
+    return id;
 }
 
 builder::Result<FileLock> StateDirectory::lock_file(const std::string& name, Waiting waiting) const

@@ -56,10 +56,15 @@ public:
     [[nodiscard]] builder::Result<void> save(const DomainRecord& record) const;
     /// nullopt when there is none, or none that can be read.
     [[nodiscard]] std::optional<DomainRecord> load(xen::DomainId id) const;
-    /// Removes record and lock file.
+    /// Removes the record, also a half-written one, and the lock file.
     void remove(xen::DomainId id) const;
     /// Numbers with a record, rising.
     [[nodiscard]] std::vector<xen::DomainId> list() const;
+    /// Numbers without a record of which a lock file or half a record is there, rising: held, or left by somebody who died.
+    [[nodiscard]] std::vector<xen::DomainId> remains() const;
+    /// The next number to try for a new domain: they rise and start over, so that a number rests before it is used again.
+    /// `names` is the lock under which names are given; its file remembers the number.
+    [[nodiscard]] xen::DomainId next_id(const FileLock& names) const;
 
     /// A domain that is to be created anew: kept from before its old form is destroyed until the new one is there, so that
     /// the death of whoever does it loses nothing. Known by its uuid.

@@ -89,6 +89,9 @@ Result<std::vector<Task>> Supervisor::look(Session& session) const
         else if (const auto task = judge(sight))
             tasks.push_back(*task);
     }
+    for (const xen::DomainId id : state_.remains())
+        if (!state_.is_locked(id))
+            tasks.push_back({Task::Kind::remove_traces, id, {}});
     for (const DomainRecord& record : state_.restarts()) {
         const auto same = [&](const auto& entry) { return std::ranges::equal(entry.second.handle, record.uuid); };
         if (std::ranges::none_of(domains, same))

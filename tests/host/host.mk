@@ -5,7 +5,7 @@
 HOST_OUT := $(BUILD)/host
 HOST_ROOMS := base mm guest time pvmmu sched event grant domain dom0 dom0/codec dev audit
 # What cannot exist without the machine: routines that the host's C library has, and drivers of real registers.
-HOST_EXCLUDED := base/mem.cpp base/panic.cpp base/compiler_support.cpp mm/device_window.cpp \
+HOST_EXCLUDED := domain/states.cpp base/mem.cpp base/panic.cpp base/compiler_support.cpp mm/device_window.cpp \
 	dev/bring_up.cpp dom0/first_domain.cpp audit/machine_audit.cpp
 # Of the rooms that mostly handle live registers, the parts that do not.
 HOST_EXTRA := $(addprefix pvcpu/,arithmetic.cpp cpuid_policy.cpp decode.cpp feature_rules.cpp hypercall_page.cpp \

@@ -70,6 +70,41 @@ TEST_F(StateDirectoryTest, ARestartOutlivesTheOldDomain)
     EXPECT_TRUE(state.restarts().empty());
 }
 
+TEST_F(StateDirectoryTest, NumbersRiseAndStartOver)
+{
+    {
+        const auto names = state.lock_names();
+        ASSERT_TRUE(names);
+        EXPECT_EQ(state.next_id(*names).value, 1);
+        EXPECT_EQ(state.next_id(*names).value, 2);
+    }
+    {
+        const auto names = state.lock_names();
+        ASSERT_TRUE(names);
+        EXPECT_EQ(state.next_id(*names).value, 3) << "remembered from one process to the next";
+        std::ofstream(state.root() + "/locks/names") << xen::first_reserved_domid - 2 << "\n";
+        EXPECT_EQ(state.next_id(*names).value, xen::first_reserved_domid - 1);
+        EXPECT_EQ(state.next_id(*names).value, 1);
+        EXPECT_EQ(state.next_id(*names).value, 2);
+        std::ofstream(state.root() + "/locks/names") << "rubbish";
+        EXPECT_EQ(state.next_id(*names).value, 1);
+    }
+}
+
+TEST_F(StateDirectoryTest, WhatADeadCreatorLeavesIsFound)
+{
+    ASSERT_TRUE(state.save(record));
+    { ASSERT_TRUE(state.lock(record.id, StateDirectory::Waiting::no)); }
+    EXPECT_TRUE(state.remains().empty()) << "a lock beside a record is no remains";
+    { ASSERT_TRUE(state.lock(xen::DomainId(21), StateDirectory::Waiting::no)); }
+    std::ofstream(state.root() + "/domains/22.json.new") << "{ half a rec";
+    EXPECT_EQ(state.remains(), (std::vector{xen::DomainId(21), xen::DomainId(22)}));
+    state.remove(xen::DomainId(21));
+    state.remove(xen::DomainId(22));
+    EXPECT_TRUE(state.remains().empty());
+    EXPECT_TRUE(state.load(record.id));
+}
+
 TEST_F(StateDirectoryTest, ALockIsHeldByOne)
 {
     auto first = state.lock(xen::DomainId(7), StateDirectory::Waiting::no);
