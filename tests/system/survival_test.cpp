@@ -3,7 +3,8 @@
 //
 // A neighbour answers pings from the beginning to the end of the story. Meanwhile a small guest is created and destroyed a
 // hundred times, a Linux guest with disk and card some times; a victim dies at fifty random moments of its life, also while
-// it is being made; `rf create` itself is killed half-way; the managing daemon is killed and started again while guests end.
+// it is being made; `rf` itself is killed at system calls all over its life; the managing daemon is killed and started again
+// while guests end.
 // Afterwards nothing is left of any of them, and the neighbour has missed nothing.
 #include <gtest/gtest.h>
 
@@ -50,6 +51,29 @@ die() {
     rf destroy $1 > /dev/null 2>&1
     wait $creator
     end $1
+}
+# settle: what a creator that died left of `linux` is removed without us, unless the guest runs
+settle() {
+    for n in $(seq 150); do
+        gone linux && return 0
+        if grep -qs '"stage": *"running"' /run/ringfort/domains/$(rf domid linux).json; then end linux; return; fi
+        usleep 100000
+    done
+    return 1
+}
+# killed_everywhere POINTS BEFORE COMMAND AFTER: tells how often COMMAND was killed at one of so many points of its life
+killed_everywhere() {
+    killed=0
+    $2 > /dev/null || return 1
+    stops=$(kill-at 1000000 $3 2>&1 | sed -n 's/^stops //p')
+    $4 || return 1
+    for point in $(seq $1); do
+        $2 > /dev/null || return 1
+        kill-at $((stops * point / $1 - point % 7)) $3 > /dev/null 2>&1
+        [ $? != 137 ] || killed=$((killed + 1))
+        $4 || { echo "point $point of $1"; return 1; }
+    done
+    echo $killed
 })");
     }
 };
@@ -58,6 +82,10 @@ TEST_F(Survival, NobodyElseNotices) {
     MachineOptions options;
     options.name = "survival";
     options.wall_clock_limit = 2400s;
+    const auto overlay = build_directory() / "run/survival.files";
+    std::filesystem::create_directories(overlay / "usr/bin");
+    std::filesystem::copy_file(build_directory() / "tests/kill-at", overlay / "usr/bin/kill-at", std::filesystem::copy_options::overwrite_existing);
+    options.overlays = {overlay};
     ASSERT_NO_FATAL_FAILURE(boot_with_our_tools(options, guests()));
     teach();
     run("rf create /etc/ringfort/neighbour.xml", long_limit);
@@ -78,20 +106,14 @@ TEST_F(Survival, NobodyElseNotices) {
     wait_until("[ $(rf list | wc -l) = 3 ]");
     EXPECT_EQ(leftovers(), before) << "after fifty deaths";
 
-    // A creator that dies leaves an orphan, which rfd removes; the name is free again.
-    // One that was quicker than its death counts for nothing and is ended.
-    const auto killed = run("killed=0\n"
-                            "for i in $(seq 12); do\n"
-                            "  rf create /etc/ringfort/linux.xml > /dev/null 2>&1 &\n"
-                            "  usleep $((i * 60000)); kill -9 $! 2> /dev/null\n"
-                            "  if wait $!; then end linux; else killed=$((killed + 1)); fi\n"
-                            "  for n in $(seq 150); do gone linux && break; usleep 100000; done\n"
-                            "  gone linux || break\n"
-                            "done\n"
-                            "gone linux && echo $killed",
-                            long_limit);
-    EXPECT_GE(std::atoi(killed.c_str()), 3) << "creations that were killed";
+    // rf dies at system calls spread over its whole life. A half-made domain is removed by rfd and its name is free again; what
+    // was half destroyed can be destroyed again.
+    const auto creations = run("killed_everywhere 30 true 'rf create /etc/ringfort/linux.xml' settle", long_limit);
+    EXPECT_GE(std::atoi(creations.c_str()), 20) << "creations that were killed";
     EXPECT_EQ(leftovers(), before) << "after killing rf create";
+    const auto destructions = run("killed_everywhere 15 'rf create -p /etc/ringfort/linux.xml' 'rf destroy linux' 'end linux'", long_limit);
+    EXPECT_GE(std::atoi(destructions.c_str()), 10) << "destructions that were killed";
+    EXPECT_EQ(leftovers(), before) << "after killing rf destroy";
 
     // The daemon dies; a guest that ends meanwhile is taken care of when it is back, and those that run go on.
     run("rf create /etc/ringfort/hello.xml && kill -9 $(pidof rfd)");

@@ -21,6 +21,11 @@ $(BUILD)/obj/system/%.o: tests/system/%.cpp
 $(BUILD)/tests/boot: $(BUILD)/obj/system/boot.o $(SYSTEM_DRIVER)
 	@mkdir -p $(@D); echo "LINK  $@"; $(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $^
 
+# Runs inside Dom0.
+$(BUILD)/tests/kill-at: tests/system/kill_at.cpp
+	@mkdir -p $(@D); echo "TEST  $<"; $(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $<
+$(BUILD)/tests/system_survival: | $(BUILD)/tests/kill-at
+
 $(BUILD)/tests/system_%: $(BUILD)/obj/system/%_test.o $(SYSTEM_HARNESS)
 	@mkdir -p $(@D); echo "LINK  $@"; $(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $^ -lgtest -lgtest_main $(SYSTEM_LIBS_$*)
 
