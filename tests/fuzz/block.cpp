@@ -29,7 +29,10 @@ constexpr unsigned steps_of_one_input = 150;
 DiskFacts facts_of(std::uint64_t choice)
 {
     DiskFacts facts{.sectors = disk_sectors, .discard_granularity = 4096};
-    facts.read_only = choice & 1;
+    if (choice & 1) {
+        facts.read_only = 1;
+        facts.discard_granularity = 0; // as disk.cpp measures such a disk
+    }
     if (choice & 2)
         facts.sector_size = facts.physical_sector_size = 4096;
     return facts;

@@ -34,7 +34,8 @@ void look_at(Instruction const& found, Bytes code, xen::cpu_user_regs regs)
 {
     ASSERT_GE(found.length, 1u);
     ASSERT_LE(found.length, std::min(code.size(), instruction_limit));
-    ASSERT_TRUE(std::has_single_bit(found.size) && found.size <= 8);
+    ASSERT_TRUE(found.size <= 8 && (found.size == 0 || std::has_single_bit(found.size)));
+    ASSERT_TRUE(found.size || !found.memory || found.operation == Operation::invalidate_page) << "a store of nothing";
     ASSERT_LT(found.reg, 16u);
     ASSERT_LT(found.rm, 16u);
     ASSERT_LE(static_cast<unsigned>(found.operation), static_cast<unsigned>(Operation::out_string));

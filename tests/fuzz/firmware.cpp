@@ -68,7 +68,8 @@ void read_multiboot1(Image const& image, Choices& choices)
     ASSERT_LE(*bytes, converted.size());
     converted.resize(*bytes);
     boot::BootInfo info;
-    EXPECT_TRUE(boot::parse_multiboot2(converted, info)) << "what we wrote ourselves cannot be read";
+    Status const parsed = boot::parse_multiboot2(converted, info);
+    EXPECT_TRUE(parsed || parsed.error() == Errno::enodata) << "what we wrote ourselves cannot be read";
 }
 
 /// The input as physical memory from 0xe0000 on. Each view is a copy of exactly its size.

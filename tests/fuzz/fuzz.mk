@@ -6,10 +6,11 @@
 FUZZ_CXX := clang++-16
 FUZZ_OUT := $(BUILD)/fuzz
 # The target's source, and the component that it is linked with.
-FUZZ_TARGETS_hypervisor := hypercalls emulator kernel_file firmware
+FUZZ_TARGETS_hypervisor := hypercalls
+FUZZ_TARGETS_parsers := emulator kernel_file firmware
 FUZZ_TARGETS_tools := store_wire definition
 FUZZ_TARGETS_drivers := block network
-FUZZ_TARGETS := $(FUZZ_TARGETS_hypervisor) $(FUZZ_TARGETS_tools) $(FUZZ_TARGETS_drivers)
+FUZZ_TARGETS := $(FUZZ_TARGETS_hypervisor) $(FUZZ_TARGETS_parsers) $(FUZZ_TARGETS_tools) $(FUZZ_TARGETS_drivers)
 
 FUZZ_INCLUDES_hypervisor := -Itests/host/fakes/hypervisor -Ihypervisor -Iguest-abi -Itests/host/hypervisor
 FUZZ_INCLUDES_tools := -Idom0-tools -Iguest-abi -Ihypervisor $(DOM0_FLAGS_config) -Itests/host/dom0-tools
@@ -39,16 +40,20 @@ $(FUZZ_OUT)/obj/%.o: %.cpp
 	@mkdir -p $(@D); echo "CLANG $<"
 	@$(FUZZ_CXX) $(FUZZ_FLAGS) $(call fuzz_guide,$<) $(call fuzz_flags,$<) $(DEPENDENCIES) -c $< -o $@
 
-fuzz_objects = $(patsubst %.cpp,$(FUZZ_OUT)/obj/%.o,$(FUZZ_SOURCES_$(1)) $(FUZZ_EXTRA_$(1)) tests/fuzz/harness/libfuzzer.cpp)
+fuzz_objects = $(patsubst %.cpp,$(FUZZ_OUT)/obj/%.o,$(FUZZ_SOURCES_$(1)) $(FUZZ_EXTRA_$(1)))
 FUZZ_EXTRA_hypervisor := tests/fuzz/harness/guest_memory.cpp tests/fuzz/harness/no_devices.cpp
 # Parsers that the builder shares with the hypervisor.
 FUZZ_EXTRA_tools := $(DOM0_SHARED_SOURCES)
 define fuzz_program
-$(FUZZ_OUT)/bin/$(1): $(FUZZ_OUT)/obj/tests/fuzz/$(1).o $(call fuzz_objects,$(2))
+$(FUZZ_OUT)/bin/$(1): $(patsubst %,$(FUZZ_OUT)/obj/tests/fuzz/%.o,$(1) harness/libfuzzer) $(2)
 	@mkdir -p $$(@D); echo "LINK  $$@"; $(FUZZ_CXX) -fsanitize=fuzzer,address,undefined -fno-sanitize=vptr,function -o $$@ $$^ -lgtest -pthread $(3)
 endef
 $(foreach component,hypervisor tools drivers,$(foreach name,$(FUZZ_TARGETS_$(component)),$(eval \
-	$(call fuzz_program,$(name),$(component),$(FUZZ_LIBS_$(component))))))
+	$(call fuzz_program,$(name),$(call fuzz_objects,$(component)),$(FUZZ_LIBS_$(component))))))
+# Parsers of the hypervisor need nothing of its domains: from a library they take what they call.
+$(foreach name,$(FUZZ_TARGETS_parsers),$(eval $(call fuzz_program,$(name),$(FUZZ_OUT)/hypervisor.a)))
+$(FUZZ_OUT)/hypervisor.a: $(call fuzz_objects,hypervisor)
+	@rm -f $@; $(AR) rcs $@ $^
 
 MINUTES ?= 10
 .PHONY: fuzz

@@ -11,6 +11,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cstdlib>
 #include <memory>
 #include <vector>
 
@@ -98,8 +99,10 @@ void run(Bytes bytes)
     if (!size || *size > most_unpacked)
         return;
     std::vector<std::byte> out(*size);
-    static std::unique_ptr<std::byte[]> const scratch(new (std::align_val_t{64}) std::byte[scratch_size()]);
-    if (unpack(packing, *payload, out, {scratch.get(), scratch_size()}))
+    constexpr std::size_t alignment = 64;
+    std::unique_ptr<void, decltype(&std::free)> const scratch(
+        std::aligned_alloc(alignment, (scratch_size() + alignment - 1) / alignment * alignment), std::free);
+    if (unpack(packing, *payload, out, {static_cast<std::byte*>(scratch.get()), scratch_size()}))
         read_kernel(out, choices);
 }
 

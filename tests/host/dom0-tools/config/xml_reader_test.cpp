@@ -78,6 +78,14 @@ TEST(XmlReader, BrokenBytesAreRefusedWithoutHarm)
     EXPECT_GT(refused, 1000u);
 }
 
+TEST(XmlReader, ARefusalIsOneLine)
+{
+    // libxml2's own text for broken bytes has two lines; a quoted value may hold any character but the worst.
+    EXPECT_EQ(refusal("<x>\n\x91\x90\x8b\xb9</x>").find('\n'), std::string::npos) << refusal("<x>\n\x91\x90\x8b\xb9</x>");
+    const Problem quoting{{"f.xml", 1, 1}, "name", "'a\nf.xml: all is well\x7f' is no name"};
+    EXPECT_EQ(quoting.text(), "f.xml:1:1: <name>: 'a f.xml: all is well ' is no name");
+}
+
 TEST(XmlReader, OtherEncodingsDoNotConfusePlaces)
 {
     const auto latin = read_xml("<?xml version='1.0' encoding='ISO-8859-1'?>\n<x>\xe9<y/></x>", "f.xml");
