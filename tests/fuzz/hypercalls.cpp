@@ -51,6 +51,24 @@ private:
     {
         look_through_the_processors_eyes();
         check_channels();
+        check_descriptors();
+    }
+    /// What a guest's segments may be loaded from lets nobody into an inner ring: present descriptors are code or data of
+    /// ring 3, or gates that nobody may use, or the empty upper half of a long one.
+    static void check_descriptors()
+    {
+        for (std::uint64_t number = 0; number < mm::frames.limit().value; ++number) {
+            mm::Frame const* const frame = mm::frames.find(Mfn{number});
+            if (!frame || frame->load().type() != FrameType::descriptor || !frame->load().validated() || frame->load().type_count() == 0)
+                continue;
+            for (unsigned i = 0; i < table_entries; ++i) {
+                std::uint64_t const bits = slot(Mfn{number}, i);
+                unsigned const ring = bits >> 45 & 3, type = bits >> 40 & 0xf;
+                bool const present = bits >> 47 & 1, code_or_data = bits >> 44 & 1;
+                ASSERT_TRUE(!present || (code_or_data && ring == 3) || (!code_or_data && (type == 0 || ring == 0)))
+                    << "frame " << number << " slot " << i << ": " << std::hex << bits;
+            }
+        }
     }
 
     void one_step()
@@ -169,6 +187,17 @@ private:
     Port some_port() { return roll(8) ? roll(12) : roll(2) ? roll(70) : static_cast<Port>(moves_.bits()); }
     VcpuId some_vcpu() { return roll(8) ? roll(2) : roll(70'000); }
 
+    /// Mostly a port that another domain keeps for this one: few guesses would hit one.
+    xen::evtchn_bind_interdomain some_offer(Guest const& guest)
+    {
+        Guest const& other = any_guest();
+        if (roll(8) && other.domain)
+            for (Port port = 1; port < 12; ++port)
+                if (auto const state = other.domain->events.status(port);
+                    state && state->status == xen::EVTCHNSTAT_unbound && state->u.unbound.dom == guest.id().value)
+                    return {other.id().value, port, 0};
+        return {some_domain(guest).value, some_port(), 0};
+    }
     void event_move(Guest& guest)
     {
         switch (roll(16)) {
@@ -176,7 +205,7 @@ private:
             return event_op(guest, xen::EVTCHNOP_alloc_unbound,
                             xen::evtchn_alloc_unbound{some_domain(guest).value, some_domain(guest).value, 0});
         case 2 ... 3:
-            return event_op(guest, xen::EVTCHNOP_bind_interdomain, xen::evtchn_bind_interdomain{some_domain(guest).value, some_port(), 0});
+            return event_op(guest, xen::EVTCHNOP_bind_interdomain, some_offer(guest));
         case 4:
             return event_op(guest, xen::EVTCHNOP_bind_virq, xen::evtchn_bind_virq{roll(26), some_vcpu(), 0});
         case 5:
