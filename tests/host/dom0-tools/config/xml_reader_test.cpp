@@ -86,6 +86,15 @@ TEST(XmlReader, ARefusalIsOneLine)
     EXPECT_EQ(quoting.text(), "f.xml:1:1: <name>: 'a f.xml: all is well ' is no name");
 }
 
+TEST(XmlReader, LibxmlSaysNothingItself)
+{
+    // Bytes that are none of the announced encoding make libxml2 print, past the handler of errors, to standard error: that of
+    // a daemon, at a tenant's pleasure.
+    testing::internal::CaptureStderr();
+    EXPECT_NE(refusal("<?xml version='1.0' encoding='EUC-JP'?><x>\xff\xff</x>"), "accepted");
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(XmlReader, OtherEncodingsDoNotConfusePlaces)
 {
     const auto latin = read_xml("<?xml version='1.0' encoding='ISO-8859-1'?>\n<x>\xe9<y/></x>", "f.xml");
