@@ -8,7 +8,7 @@ FUZZ_OUT := $(BUILD)/fuzz
 # The target's source, and the component that it is linked with.
 FUZZ_TARGETS_hypervisor := hypercalls
 FUZZ_TARGETS_parsers := emulator kernel_file firmware
-FUZZ_TARGETS_tools := store_wire definition
+FUZZ_TARGETS_tools := store_wire store_journal definition
 FUZZ_TARGETS_drivers := block network
 FUZZ_TARGETS := $(FUZZ_TARGETS_hypervisor) $(FUZZ_TARGETS_parsers) $(FUZZ_TARGETS_tools) $(FUZZ_TARGETS_drivers)
 

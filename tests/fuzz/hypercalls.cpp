@@ -39,6 +39,7 @@ public:
         audits = true;
         for (unsigned number = 0; number < steps_of_one_input && !moves_.choices.done() && !HasFailure(); ++number) {
             one_step();
+            check_flushes();
             if (number % 16 == 15)
                 look_around();
         }
@@ -68,6 +69,31 @@ private:
                 ASSERT_TRUE(!present || (code_or_data && ring == 3) || (!code_or_data && (type == 0 || ring == 0)))
                     << "frame " << number << " slot " << i << ": " << std::hex << bits;
             }
+        }
+    }
+
+    /// A processor may remember a writable translation of a frame until it forgets all. So between the last time that a
+    /// frame was seen in writable use and the time that it is a table, a descriptor page or somebody else's, there must be
+    /// a full flush; steps are the grain of time.
+    void check_flushes()
+    {
+        std::uint32_t const now = cpu::flush_clock_now(), flushed = cpu::fake_tlb.flushed[0].load();
+        for (std::uint64_t number = 0; number < small_machine; ++number) {
+            mm::Frame const* const frame = mm::frames.find(Mfn{number});
+            if (!frame)
+                continue;
+            Remembered& last = remembered_[number];
+            mm::FrameState const state = frame->load();
+            bool const in_use = state.type_count() > 0;
+            bool const checked = in_use && (mm::table_level(state.type()) || state.type() == FrameType::descriptor);
+            bool const other = state.references() > 0 && frame->owner_id() != last.owner;
+            if (last.written && (checked || other)) {
+                ASSERT_GT(flushed, last.clock) << "frame " << number << (checked ? " is relied on" : " has a new owner")
+                                               << " and a processor may still write to it";
+                last.written = false;
+            }
+            if (in_use && state.type() == FrameType::writable)
+                last = {true, now, frame->owner_id()};
         }
     }
 
@@ -124,7 +150,7 @@ private:
         Progress progress;
         {
             LockGuard guard(guest.domain->control_lock);
-            Budget budget{1 + roll(200)};
+            Budget budget{least_budget + roll(200)};
             progress = domain::destroy_step(*guest.domain, budget);
         }
         audit_is_clean("in the middle of a death");
@@ -438,7 +464,14 @@ private:
         }
     }
 
+    struct Remembered {
+        bool written = false;    ///< was in writable use, and perhaps is remembered so
+        std::uint32_t clock = 0; ///< of flushes, then
+        DomainId owner;
+    };
+
     InputMoves moves_;
+    std::vector<Remembered> remembered_ = std::vector<Remembered>(small_machine);
 };
 
 void run(Bytes bytes)

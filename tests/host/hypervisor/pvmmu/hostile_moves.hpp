@@ -35,6 +35,9 @@ protected:
         std::shared_ptr<xen::mmuext_op> op;
     };
 
+    /// Units that every step of a destruction can go on with.
+    static constexpr std::uint32_t least_budget = 8;
+
     explicit HostileMoves(MoveSource& source) : source_(source) {}
 
     unsigned roll(unsigned limit) { return static_cast<unsigned>(source_.below(limit)); }
@@ -222,7 +225,7 @@ protected:
     {
         std::erase_if(mapped_, [&](Mapped const& mapping) { return mapping.user == &guest; });
         pending_.erase(&guest);
-        destroy(guest, 1 + roll(2000));
+        destroy(guest, least_budget + roll(2000));
         audit_is_clean("after a death");
         domain::reap();
     }
