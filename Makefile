@@ -51,13 +51,14 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 # ---- other components ----------------------------------------------------------------------------------------------
 
 -include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/models/models.mk tests/house/house.mk tests/host/host.mk dom0-tools/tools.mk \
-	pv-drivers/drivers.mk pv-drivers/examples.mk tests/hostile/hostile.mk
+	pv-drivers/drivers.mk pv-drivers/examples.mk tests/hostile/hostile.mk tests/fuzz/fuzz.mk
 
 # ---- Debian packages that building and testing need ------------------------------------------------------------------
 
 PACKAGES := g++-12 make grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio e2fsprogs qemu-system-x86 ovmf \
 	busybox-static libxen-dev libgtest-dev patch libboost1.81-dev libxml2-dev libcli11-dev liburing-dev libseccomp-dev \
-	liblzma-dev libzstd-dev liblz4-dev zlib1g-dev binutils spin kmod mmdebstrap debian-archive-keyring
+	liblzma-dev libzstd-dev liblz4-dev zlib1g-dev binutils spin kmod mmdebstrap debian-archive-keyring \
+	clang-16 libclang-rt-16-dev
 
 .PHONY: deps
 deps:
@@ -68,7 +69,7 @@ deps:
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests models house
+TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests fuzz models house
 STORIES := debian dom0_boot lifecycle split_drivers hostile oracle_guest scheduling boot_errors example_guest store
 # Also told, but too long for every change: make test-long
 LONG_STORIES := survival density

@@ -20,7 +20,8 @@ struct Problem {
     std::string element;  ///< name of the element at fault; empty for malformed text
     std::string what;     ///< one sentence: what is wrong, and what would be right
 
-    /// "file:line:column: <element>: what".
+    /// "file:line:column: <element>: what". One line: what the definition (or libxml2, quoting it) puts into it cannot write
+    /// lines of its own into a log, nor speak to a terminal.
     [[nodiscard]] std::string text() const
     {
         std::string result = where.file;
@@ -28,7 +29,11 @@ struct Problem {
             result += ":" + std::to_string(where.line) + ":" + std::to_string(where.column);
         if (!element.empty())
             result += ": <" + element + ">";
-        return result + ": " + what;
+        result += ": " + what;
+        for (char& c : result)
+            if (static_cast<unsigned char>(c) < ' ' || c == '\x7f')
+                c = ' ';
+        return result;
     }
 };
 

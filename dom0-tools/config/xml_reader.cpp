@@ -189,6 +189,9 @@ Result<Element> TreeBuilder::run()
     return std::move(root_);
 }
 
+/// Some faults of encodings libxml2 would print to standard error, besides reporting them.
+void say_nothing(void*, const char*, ...) {}
+
 }  // namespace
 
 Result<Element> read_xml(std::string_view text, const std::string& file)
@@ -198,6 +201,7 @@ Result<Element> read_xml(std::string_view text, const std::string& file)
     if (text.empty())
         return std::unexpected(Problem{{file, 0, 0}, "", "the file is empty"});
     xmlInitParser();
+    xmlSetGenericErrorFunc(nullptr, say_nothing);
     return TreeBuilder(text, file).run();
 }
 

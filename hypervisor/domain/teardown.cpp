@@ -91,14 +91,14 @@ Progress destroy_step(Domain& domain, Budget& budget)
         case Phase::events:
             step = domain.events.close_all(budget);
             break;
-        case Phase::grants:
-            step = domain.grants.release_all(budget);
-            break;
         case Phase::roots:
             step = release_vcpus(domain, budget);
             break;
         case Phase::pins:
             step = release_pins(domain, budget);
+            break;
+        case Phase::grants:
+            step = domain.grants.release_all(budget);
             break;
         case Phase::frames:
             step = release_frames(domain, budget);

@@ -9,9 +9,10 @@ namespace rf::domain {
 
 class Domain;
 
-/// Where destruction stands; kept in the domain.
+/// Where destruction stands; kept in the domain. Page tables go before grants: an entry that maps a granted frame is never
+/// without its grant.
 struct Teardown {
-    enum class Phase : std::uint8_t { stop, events, grants, roots, pins, frames, finished };
+    enum class Phase : std::uint8_t { stop, events, roots, pins, grants, frames, finished };
     Phase phase = Phase::stop;
     VcpuId vcpu = 0;               ///< next to release
     std::uint64_t frames_left = 0; ///< of the walk over the frames

@@ -78,6 +78,23 @@ TEST(XmlReader, BrokenBytesAreRefusedWithoutHarm)
     EXPECT_GT(refused, 1000u);
 }
 
+TEST(XmlReader, ARefusalIsOneLine)
+{
+    // libxml2's own text for broken bytes has two lines; a quoted value may hold any character but the worst.
+    EXPECT_EQ(refusal("<x>\n\x91\x90\x8b\xb9</x>").find('\n'), std::string::npos) << refusal("<x>\n\x91\x90\x8b\xb9</x>");
+    const Problem quoting{{"f.xml", 1, 1}, "name", "'a\nf.xml: all is well\x7f' is no name"};
+    EXPECT_EQ(quoting.text(), "f.xml:1:1: <name>: 'a f.xml: all is well ' is no name");
+}
+
+TEST(XmlReader, LibxmlSaysNothingItself)
+{
+    // Bytes that are none of the announced encoding make libxml2 print, past the handler of errors, to standard error: that of
+    // a daemon, at a tenant's pleasure.
+    testing::internal::CaptureStderr();
+    EXPECT_NE(refusal("<?xml version='1.0' encoding='EUC-JP'?><x>\xff\xff</x>"), "accepted");
+    EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
+}
+
 TEST(XmlReader, OtherEncodingsDoNotConfusePlaces)
 {
     const auto latin = read_xml("<?xml version='1.0' encoding='ISO-8859-1'?>\n<x>\xe9<y/></x>", "f.xml");

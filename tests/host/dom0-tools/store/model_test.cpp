@@ -1,179 +1,19 @@
 // SPDX-License-Identifier: MIT
-/// Story: the store in lock step with the simplest thing that could be right: a map from path to value and permission text,
-/// transactions as whole copies of that map. A hundred and fifty thousand random requests by domain 0 and three guests; every
-/// reply must be the one the map gives. The model knows permissions and conflicts but no quotas, which are kept out of reach.
-#include <algorithm>
-#include <map>
-#include <functional>
+/// Story: the store in lock step with a map. Random requests by domain 0 and three guests, alone and in transactions, while
+/// watches come and go: every reply must be the one the map gives, and after each step every client must have heard exactly
+/// the events, in order, that a list of watches gives. Once with room for all, once with hardly any.
 #include <random>
 
+#include "store/model.hpp"
 #include "store/store_fixture.hpp"
 
 namespace rf::store {
 namespace {
 
-struct ModelNode {
-    std::string value;
-    int owner = 0;
-    char others = 'n';
-    std::map<int, char> named;
-    int version = 0;           ///< of value and permissions
-    int children_version = 0;
-};
-
-bool allows(char letter, char need)
-{
-    return letter == 'b' || letter == need;
-}
-
-class Model {
-public:
-    using Nodes = std::map<std::string, ModelNode>;
-
-    Model() { live_["/"] = {}; }
-
-    Nodes& live() { return live_; }
-    int next_version() { return ++version_; }
-
-    static char access(const ModelNode& node, int who)
-    {
-        if (who == 0 || node.owner == who)
-            return 'b';
-        const auto named = node.named.find(who);
-        return named == node.named.end() ? node.others : named->second;
-    }
-    static std::string parent_of(const std::string& path)
-    {
-        const std::size_t slash = path.rfind('/');
-        return slash == 0 ? "/" : path.substr(0, slash);
-    }
-    static std::string nearest(const Nodes& nodes, std::string path)
-    {
-        while (!nodes.contains(path))
-            path = parent_of(path);
-        return path;
-    }
-    static std::string missing(const Nodes& nodes, const std::string& path, int who, char need)
-    {
-        return allows(access(nodes.at(nearest(nodes, path)), who), need) ? "ENOENT" : "EACCES";
-    }
-
-    std::string read(const Nodes& nodes, int who, const std::string& path)
-    {
-        const auto node = nodes.find(path);
-        if (node == nodes.end())
-            return missing(nodes, path, who, 'r');
-        return allows(access(node->second, who), 'r') ? node->second.value : "EACCES";
-    }
-
-    std::string list(const Nodes& nodes, int who, const std::string& path)
-    {
-        const std::string checked = read(nodes, who, path);
-        if (!nodes.contains(path) || !allows(access(nodes.at(path), who), 'r'))
-            return checked;
-        std::string names;
-        for (const auto& [other, node] : nodes)
-            if (other != "/" && parent_of(other) == path)
-                names += (names.empty() ? "" : ",") + other.substr(other.rfind('/') + 1);
-        return names;
-    }
-
-    std::string write(Nodes& nodes, int who, const std::string& path, const std::string& value)
-    {
-        if (const auto node = nodes.find(path); node != nodes.end()) {
-            if (!allows(access(node->second, who), 'w'))
-                return "EACCES";
-            node->second.value = value;
-            node->second.version = next_version();
-            return "OK";
-        }
-        if (const std::string error = missing(nodes, path, who, 'w'); error != "ENOENT")
-            return error;
-        std::vector<std::string> fresh{path};
-        while (!nodes.contains(parent_of(fresh.back())))
-            fresh.push_back(parent_of(fresh.back()));
-        std::reverse(fresh.begin(), fresh.end());
-        for (const std::string& each : fresh) {
-            ModelNode& parent = nodes.at(parent_of(each));
-            parent.children_version = next_version();
-            ModelNode node = parent;
-            node.value = each == path ? value : "";
-            if (who != 0)
-                node.owner = who;
-            node.version = node.children_version = next_version();
-            nodes[each] = node;
-        }
-        return "OK";
-    }
-
-    std::string remove(Nodes& nodes, int who, const std::string& path)
-    {
-        const auto node = nodes.find(path);
-        if (node == nodes.end()) {
-            const std::string error = missing(nodes, path, who, 'w');
-            return error == "ENOENT" && nodes.contains(parent_of(path)) ? "OK" : error;
-        }
-        if (!allows(access(node->second, who), 'w'))
-            return "EACCES";
-        nodes.at(parent_of(path)).children_version = next_version();
-        std::erase_if(nodes, [&](const auto& entry) { return entry.first == path || entry.first.starts_with(path + "/"); });
-        return "OK";
-    }
-
-    std::string chmod(Nodes& nodes, int who, const std::string& path, int owner, char others, int named, char access_named)
-    {
-        const auto node = nodes.find(path);
-        if (node == nodes.end())
-            return missing(nodes, path, who, 'w');
-        if (who != 0 && node->second.owner != who)
-            return "EACCES";
-        if (who != 0 && node->second.owner != owner)
-            return "EPERM";
-        node->second.owner = owner;
-        node->second.others = others;
-        node->second.named = {{named, access_named}};
-        node->second.version = next_version();
-        return "OK";
-    }
-
-private:
-    Nodes live_;
-    int version_ = 0;
-};
-
-/// A transaction of the model: its start, its own copy, what it touched, what it did.
-struct ModelTransaction {
-    int who = 0;
-    std::uint32_t id = 0;
-    Model::Nodes start;
-    Model::Nodes own;
-    std::map<std::string, bool> touched;  ///< path to "its children too"
-    std::vector<std::function<void(Model::Nodes&)>> log;
-
-    void touch(const std::string& path, bool children = false)
-    {
-        touched[path] |= children;
-        const std::string near = Model::nearest(start, path);
-        if (near != path)
-            touched.try_emplace(near, false);
-    }
-    [[nodiscard]] bool conflicts(const Model::Nodes& live) const
-    {
-        for (const auto& [path, children] : touched) {
-            const auto then = start.find(path);
-            const auto now = live.find(path);
-            if ((then == start.end()) != (now == live.end()))
-                return true;
-            if (then != start.end() && (then->second.version != now->second.version ||
-                                        (children && then->second.children_version != now->second.children_version)))
-                return true;
-        }
-        return false;
-    }
-};
-
 class ModelTest : public StoreTest {
 protected:
+    explicit ModelTest(const Quota& limits = {}) : StoreTest(limits) {}
+
     Model model;
     std::vector<ModelTransaction> open;
     std::mt19937 random{424242};
@@ -202,13 +42,18 @@ protected:
         const std::uint32_t id = transaction ? transaction->id : 0;
         const std::string path = random_path();
         const std::string value = std::to_string(random() % 1000);
+        // operation(nodes, changes, other nodes of this owner), in the transaction's own tree or in the live one.
         const auto alter = [&](auto operation) {
-            const std::string expected = operation(nodes);
-            if (transaction) {
-                transaction->touch(path);
-                if (expected == "OK")
-                    transaction->log.push_back([operation](Model::Nodes& live) { operation(live); });
+            ModelChanges changes;
+            const int others = transaction ? Model::owned(model.live(), who) - Model::owned(transaction->start, who) : 0;
+            const std::string expected = operation(nodes, changes, others);
+            if (!transaction) {
+                watches.fire(changes, model.live());
+                return expected;
             }
+            transaction->touch(path);
+            if (expected == "OK")
+                transaction->log.push_back(operation);
             return expected;
         };
         switch (random() % 7) {
@@ -224,10 +69,14 @@ protected:
             break;
         case 2: case 3: case 4:
             ASSERT_EQ(client.write(path, value, id),
-                      alter([this, who, path, value](Model::Nodes& in) { return model.write(in, who, path, value); }));
+                      alter([this, who, path, value](Model::Nodes& in, ModelChanges& changes, int others) {
+                          return model.write(in, who, path, value, changes, others);
+                      }));
             break;
         case 5:
-            ASSERT_EQ(client.rm(path, id), alter([this, who, path](Model::Nodes& in) { return model.remove(in, who, path); }));
+            ASSERT_EQ(client.rm(path, id), alter([this, who, path](Model::Nodes& in, ModelChanges& changes, int) {
+                          return model.remove(in, who, path, changes);
+                      }));
             break;
         case 6: {
             static const char letters[] = {'n', 'r', 'w', 'b'};
@@ -236,7 +85,9 @@ protected:
             const int named = 5 + static_cast<int>(random() % 3);
             const char access = letters[random() % 4];
             ASSERT_EQ(client.chmod(path, {others + std::to_string(owner), access + std::to_string(named)}, id),
-                      alter([=, this](Model::Nodes& in) { return model.chmod(in, who, path, owner, others, named, access); }));
+                      alter([=, this](Model::Nodes& in, ModelChanges& changes, int) {
+                          return model.chmod(in, who, path, owner, others, named, access, changes);
+                      }));
             break;
         }
         }
@@ -259,43 +110,114 @@ protected:
             ASSERT_EQ(client.abort(transaction.id), "OK");
             return;
         }
-        const bool conflict = transaction.conflicts(model.live());
-        conflict ? ++conflicts : ++commits;
-        ASSERT_EQ(client.commit(transaction.id), conflict ? "EAGAIN" : "OK");
-        if (!conflict)
-            for (const auto& operation : transaction.log)
-                operation(model.live());
+        const std::string expected = commit(transaction);
+        ASSERT_EQ(client.commit(transaction.id), expected);
+    }
+    /// All of its operations once more on the live tree, or none.
+    std::string commit(const ModelTransaction& transaction)
+    {
+        ++conflicts;
+        if (transaction.conflicts(model.live()))
+            return "EAGAIN";
+        Model::Nodes result = model.live();
+        ModelChanges changes;
+        for (const auto& operation : transaction.log)
+            if (const std::string done = operation(result, changes, 0); done != "OK")
+                return done == "ENOSPC" ? done : "EAGAIN";
+        --conflicts;
+        ++commits;
+        model.live() = std::move(result);
+        watches.fire(merged(changes), model.live());
+        return "OK";
+    }
+    void watch_or_not()
+    {
+        static const int domains[] = {0, 5, 6, 7};
+        const int who = domains[random() % 4];
+        const std::string path = random() % 10 ? random_path() : "/", token = std::to_string(random() % 3);
+        if (random() % 3)
+            ASSERT_EQ(clients.at(who).watch(path, token), watches.add(who, path, token));
+        else
+            ASSERT_EQ(clients.at(who).unwatch(path, token), watches.remove(who, path, token));
     }
 
+    void run(int steps)
+    {
+        clients.emplace(0, tools);
+        tools.chmod("/", {"b0"});
+        for (const std::uint16_t id : {5, 6, 7})
+            clients.emplace(id, guest(id));
+        tools.rm("/local");
+        model.live()["/"].others = 'b';
+        model.most_nodes = static_cast<int>(quota.nodes);
+        watches.most = quota.watches;
+        for (int step = 0; step < steps; ++step) {
+            SCOPED_TRACE("step " + std::to_string(step));
+            const unsigned dice = random() % 20;
+            if (dice == 0 && open.size() < 6)
+                start_one();
+            else if (dice == 1 && !open.empty())
+                end_one();
+            else if (dice == 2 && random() % 4 == 0)
+                watch_or_not();
+            else
+                one_request();
+            for (auto& [who, client] : clients) {
+                const Events heard = client.events(), expected = watches.take(who);
+                events += expected.size();
+                ASSERT_EQ(heard, expected) << "client " << who;
+            }
+            ASSERT_FALSE(HasFatalFailure());
+        }
+    }
+    /// The whole tree at the end.
+    void compare_trees()
+    {
+        std::map<std::string, std::string> real, expected;
+        server.tree().visit([&](const Node& node, std::string_view path) { real[std::string(path)] = node.value; });
+        for (const auto& [path, node] : model.live())
+            expected[path] = node.value;
+        real.erase("/");
+        expected.erase("/");
+        std::erase_if(real, [](const auto& each) { return each.first.starts_with("/tool"); });
+        EXPECT_EQ(real, expected);
+    }
+
+    ModelWatches watches;
     int conflicts = 0;
     int commits = 0;
+    std::size_t events = 0;
 };
 
 TEST_F(ModelTest, LockStepWithAMap)
 {
-    clients.emplace(0, tools);
-    tools.chmod("/", {"b0"});
-    for (const std::uint16_t id : {5, 6, 7})
-        clients.emplace(id, guest(id));
-    tools.rm("/local");
-    model.live()["/"].others = 'b';
+    run(20000);
+    compare_trees();
+    // The run is worth nothing if transactions always or never conflict, or if nobody hears anything.
+    EXPECT_GT(conflicts, 50);
+    EXPECT_GT(commits, 50);
+    EXPECT_GT(events, 3000u);
+}
 
-    for (int step = 0; step < 150000; ++step) {
-        const unsigned dice = random() % 20;
-        if (dice == 0 && open.size() < 6)
-            start_one();
-        else if (dice == 1 && !open.empty())
-            end_one();
-        else
-            one_request();
-        ASSERT_FALSE(HasFatalFailure()) << "step " << step;
-        for (auto& [who, client] : clients)
-            if (step % 1000 == 0)
-                (void)client.events();
+class PoorModelTest : public ModelTest {
+protected:
+    static Quota few_nodes()
+    {
+        Quota few;
+        few.nodes = 6;
+        few.watches = 4;
+        return few;
     }
-    // The run is worth nothing if transactions always or never conflict.
-    EXPECT_GT(conflicts, 500);
-    EXPECT_GT(commits, 500);
+    PoorModelTest() : ModelTest(few_nodes()) {}
+};
+
+TEST_F(PoorModelTest, NobodyOwnsMoreThanItsQuota)
+{
+    run(10000);
+    compare_trees();
+    for (const std::uint16_t id : {5, 6, 7})
+        EXPECT_EQ(server.usage_of(id).nodes, Model::owned(model.live(), id));
+    EXPECT_GT(commits, 20);
 }
 
 }  // namespace

@@ -143,6 +143,8 @@ private:
 
 class StoreTest : public ::testing::Test {
 protected:
+    explicit StoreTest(const Quota& limits = {}) : quota(limits) {}
+
     /// Introduces a domain with a home it may write to, as the toolstack does, and returns its kernel.
     Client guest(std::uint16_t id)
     {

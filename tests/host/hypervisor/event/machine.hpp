@@ -19,19 +19,20 @@ namespace rf::testing_machine {
 
 inline constexpr std::uint64_t machine_frames = 16384;
 
-inline void ensure()
+/// `count`: frames of the machine, a multiple of 512; the first 512 are never handed out.
+inline void ensure(std::uint64_t count = machine_frames)
 {
     if (address_map::fake_memory)
         return;
-    static std::uint64_t present[1] = {(1ull << machine_frames / 512) - 1};
-    auto* memory = static_cast<std::byte*>(std::aligned_alloc(1u << 21, machine_frames * page_size));
-    std::memset(memory, 0x5a, machine_frames * page_size);
+    static std::uint64_t present[1] = {(1ull << count / 512) - 1};
+    auto* memory = static_cast<std::byte*>(std::aligned_alloc(1u << 21, count * page_size));
+    std::memset(memory, 0x5a, count * page_size);
     address_map::fake_memory = memory;
     address_map::m2p_writable =
-        reinterpret_cast<std::uint64_t>(std::calloc(machine_frames, sizeof(std::uint64_t)));
-    mm::m2p_limit = Mfn{machine_frames};
-    mm::frames.attach(new mm::Frame[machine_frames], Mfn{machine_frames}, present);
-    mm::allocator.add(Mfn{512}, machine_frames - 512);
+        reinterpret_cast<std::uint64_t>(std::calloc(count, sizeof(std::uint64_t)));
+    mm::m2p_limit = Mfn{count};
+    mm::frames.attach(new mm::Frame[count], Mfn{count}, present);
+    mm::allocator.add(Mfn{512}, count - 512);
 }
 
 /// The frames of one domain; checks at its end that every frame came back.

@@ -47,6 +47,7 @@ public:
         for (unsigned step = 0; step < steps && !::testing::Test::HasFailure(); ++step) {
             SCOPED_TRACE("step " + std::to_string(step));
             one_step();
+            compare_port(pick(2), pick(max_port + 1));
             if (step % 64 == 0)
                 compare_everything();
         }
@@ -308,6 +309,7 @@ private:
         ASSERT_EQ(real->status, expected ? expected->status : xen::EVTCHNSTAT_closed);
         Port const ports[] = {port};
         ASSERT_EQ(table(domain).any_pending(ports), model_[domain].pending.contains(port));
+        compare_memory(domain, port);
         if (!expected)
             return;
         ASSERT_EQ(real->vcpu, expected->vcpu);
@@ -321,6 +323,21 @@ private:
             ASSERT_EQ(real->u.interdomain.dom, id(expected->far_domain).value);
             ASSERT_EQ(real->u.interdomain.port, expected->number);
         }
+    }
+
+    /// The same once more as the guest sees it, in the memory that it shares.
+    void compare_memory(unsigned domain, Port port)
+    {
+        ModelDomain const& model = model_[domain];
+        if (abi_ == Abi::two_level) {
+            ASSERT_EQ(guest(domain).pending_bit(port), model.pending.contains(port));
+            ASSERT_EQ(guest(domain).mask_bit(port), model.masked.contains(port));
+            return;
+        }
+        xen::event_word_t const word = guest(domain).word(port).load();
+        ASSERT_EQ(word >> xen::EVTCHN_FIFO_PENDING & 1, model.pending.contains(port));
+        ASSERT_EQ(word >> xen::EVTCHN_FIFO_MASKED & 1, model.masked.contains(port));
+        ASSERT_EQ(word >> xen::EVTCHN_FIFO_LINKED & 1, model.linked.contains(port));
     }
 
     [[nodiscard]] static DomainId id(unsigned domain) { return DomainId{static_cast<std::uint16_t>(domain + 1)}; }

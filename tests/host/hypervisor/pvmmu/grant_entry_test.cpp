@@ -116,6 +116,20 @@ TEST_F(GrantEntries, SurviveTheTableThatHoldsThem)
     EXPECT_EQ(state(a[40]).references(), 1u);
 }
 
+TEST_F(GrantEntries, GoBeforeTheirGrantsWhenTheirUserDies)
+{
+    grant(a, 8, b, a[40]);
+    ASSERT_EQ(map_grant(b, a, 8, writable, 50 * page_size).status, xen::GNTST_okay);
+    LockGuard guard(b.domain->control_lock);
+    for (bool over = false; !over && !spoiled;) {
+        Budget budget{16};
+        over = domain::destroy_step(*b.domain, budget) == Progress::done;
+        audit_is_clean("in the middle of the death"); // another domain's end may start an audit just then
+    }
+    EXPECT_EQ(state(a[40]).references(), 1u);
+    b.domain = nullptr;
+}
+
 TEST_F(GrantEntries, OutliveEitherSide)
 {
     for (bool user_first : {true, false}) {

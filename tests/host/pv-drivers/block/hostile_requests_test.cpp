@@ -11,8 +11,8 @@
 
 #include <gtest/gtest.h>
 
-#include "block/fake_disk.hpp"
 #include "block/queue.hpp"
+#include "block/watched_disk.hpp"
 #include "fake_guest.hpp"
 #include "ring/front_ring.hpp"
 
@@ -20,50 +20,14 @@ namespace rf {
 namespace {
 
 using namespace rf::block;
-using rf::test::FakeDisk;
 using rf::test::FakeGuest;
+using rf::test::WatchedDisk;
 
 constexpr std::uint32_t guest_pages = 64;
 constexpr std::uint32_t first_ref = 100;
 constexpr std::uint32_t pool_pages = 600;
 constexpr std::uint64_t disk_sectors = 4096;
 constexpr int rounds = 5'000;
-
-/// A disk that examines what it is asked for.
-class WatchedDisk final : public DiskIo {
-public:
-    explicit WatchedDisk(const DiskFacts& facts) : facts_(facts), disk_(facts.sectors) {}
-
-    void start(const DiskOperation& operation) override
-    {
-        const bool transfer = operation.kind == DiskOperation::Kind::read || operation.kind == DiskOperation::Kind::write;
-        std::uint64_t bytes = operation.kind == DiskOperation::Kind::discard ? operation.length : 0;
-        for (unsigned i = 0; transfer && i < operation.vector_count; ++i) {
-            EXPECT_GT(operation.vectors[i].iov_len, 0u);
-            EXPECT_EQ(operation.vectors[i].iov_len % facts_.sector_size, 0u);
-            bytes += operation.vectors[i].iov_len;
-        }
-        EXPECT_LE(operation.offset, facts_.sectors * 512);
-        EXPECT_LE(bytes, facts_.sectors * 512 - operation.offset);
-        if (operation.kind != DiskOperation::Kind::sync) {
-            EXPECT_EQ(operation.offset % facts_.sector_size, 0u);
-            EXPECT_GT(bytes, 0u);
-        }
-        if (facts_.read_only != 0) {
-            EXPECT_TRUE(operation.kind == DiskOperation::Kind::read || operation.kind == DiskOperation::Kind::sync);
-        }
-        ++operations;
-        disk_.start(operation);
-    }
-    void run_all() { disk_.run_all(); }
-    [[nodiscard]] bool idle() const { return disk_.waiting.empty(); }
-
-    unsigned operations = 0;
-
-private:
-    DiskFacts facts_;
-    FakeDisk disk_;
-};
 
 struct Case {
     const char* name;

@@ -13,6 +13,7 @@
 #include "net/packets.hpp"
 #include "net/slots.hpp"
 #include "net/transmit.hpp"
+#include "net/watched_port.hpp"
 #include "ring/front_ring.hpp"
 
 namespace rf {
@@ -108,31 +109,6 @@ TEST(HostilePackets, ParserKeepsItsPromise)
     for (const unsigned count : fates)
         EXPECT_GT(count, 300u) << "the test does not reach all fates";
 }
-
-/// The host's side, which examines what reaches it.
-class WatchedPort final : public PacketPort {
-public:
-    unsigned packets = 0, large = 0;
-
-    Result<std::size_t> read(TapHeader&, std::span<std::byte>) override { return 0; }
-    Result<void> write(const TapHeader& header, std::span<const std::byte> packet) override
-    {
-        ++packets;
-        EXPECT_GE(packet.size(), 14u);
-        EXPECT_LE(packet.size(), 65535u);
-        if (header.flags == tap_needs_checksum) {
-            EXPECT_LE(std::size_t{header.csum_start} + header.csum_offset + 2, packet.size());
-        }
-        if (header.gso_type != tap_gso_none) {
-            ++large;
-            EXPECT_EQ(header.flags, tap_needs_checksum);
-            EXPECT_GT(header.gso_size, 0u);
-            EXPECT_LE(header.hdr_len, packet.size());
-        }
-        return {};
-    }
-    int descriptor() const override { return -1; }
-};
 
 class HostileRing : public testing::Test {
 protected:
