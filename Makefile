@@ -57,8 +57,9 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 
 PACKAGES := g++-12 make grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio e2fsprogs qemu-system-x86 ovmf \
 	busybox-static libxen-dev libgtest-dev patch libboost1.81-dev libxml2-dev libcli11-dev liburing-dev libseccomp-dev \
-	liblzma-dev libzstd-dev liblz4-dev zlib1g-dev binutils spin kmod mmdebstrap debian-archive-keyring \
-	clang-16 libclang-rt-16-dev
+	liblzma-dev libzstd-dev liblz4-dev zlib1g-dev binutils spin kmod mmdebstrap debian-archive-keyring
+# `make fuzz` alone needs these, and installs them itself.
+FUZZ_PACKAGES := clang-16 libclang-rt-16-dev
 
 .PHONY: deps
 deps:

@@ -56,8 +56,11 @@ $(FUZZ_OUT)/hypervisor.a: $(call fuzz_objects,hypervisor)
 	@rm -f $@; $(AR) rcs $@ $^
 
 MINUTES ?= 10
-.PHONY: fuzz
-fuzz: $(addprefix $(FUZZ_OUT)/bin/,$(FUZZ_TARGETS))
+.PHONY: fuzz fuzz-programs
+fuzz-programs: $(addprefix $(FUZZ_OUT)/bin/,$(FUZZ_TARGETS))
+fuzz:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(FUZZ_PACKAGES)"
+	@$(MAKE) --no-print-directory fuzz-programs
 	@tests/fuzz/run $(BUILD) $(MINUTES) $(FUZZ_TARGETS)
 
 # ---- for make test -----------------------------------------------------------------------------------------------------
