@@ -154,11 +154,11 @@ protected:
         for (int step = 0; step < steps; ++step) {
             SCOPED_TRACE("step " + std::to_string(step));
             const unsigned dice = random() % 20;
-            if (dice == 0 && open.size() < 6)
+            if (dice <= 2 && open.size() < 4) // short ones: long ones always conflict, and over several things at once
                 start_one();
-            else if (dice == 1 && !open.empty())
+            else if (dice >= 3 && dice <= 7 && !open.empty())
                 end_one();
-            else if (dice == 2 && random() % 4 == 0)
+            else if (dice == 8 && random() % 4 == 0)
                 watch_or_not();
             else
                 one_request();
