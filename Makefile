@@ -51,7 +51,7 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 # ---- other components ----------------------------------------------------------------------------------------------
 
 -include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/models/models.mk tests/house/house.mk tests/host/host.mk dom0-tools/tools.mk \
-	pv-drivers/drivers.mk pv-drivers/examples.mk tests/hostile/hostile.mk
+	pv-drivers/drivers.mk pv-drivers/examples.mk tests/hostile/hostile.mk tests/bench/bench.mk
 
 # ---- Debian packages that building and testing need ------------------------------------------------------------------
 

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: MIT
+# make bench: the figures of tests/bench/README.md. Included by the top Makefile after examples.mk and system.mk.
+BUILD ?= build
+
+BENCH_GUEST_OBJECTS := $(patsubst tests/bench/guest/%,$(BUILD)/obj/guests/bench/%.o,$(wildcard tests/bench/guest/*.cpp tests/bench/guest/*.S))
+BENCH_OBJECTS := $(patsubst tests/bench/host/%.cpp,$(BUILD)/obj/bench/%.o,$(wildcard tests/bench/host/*.cpp))
+
+$(BUILD)/guests/bench: $(BENCH_GUEST_OBJECTS) $(RUNTIME_OBJECTS) pv-drivers/runtime/guest.ld
+	@mkdir -p $(@D); echo "LINK  $@"
+	@$(GUEST_CXX) $(GUEST_LINK) -T pv-drivers/runtime/guest.ld -o $@ $(filter %.o,$^)
+
+$(BUILD)/obj/guests/bench/%.cpp.o: tests/bench/guest/%.cpp
+	@mkdir -p $(@D); echo "CXX   $<"
+	@$(GUEST_CXX) $(GUEST_FLAGS) $(GUEST_INCLUDES) -Itests/bench/guest -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/guests/bench/%.S.o: tests/bench/guest/%.S
+	@mkdir -p $(@D); echo "AS    $<"
+	@$(GUEST_CXX) -Itests/bench/guest -MMD -MP -c $< -o $@
+
+
+BENCH_FLAGS := -std=c++23 -O0 -g1 -Wall -Wextra -Werror -pthread -DRF_SOURCE_DIRECTORY='"$(CURDIR)"' -Itests/system -Itests/bench/host
+# make bench ONLY=M1,M9
+ONLY ?=
+.PHONY: bench
+bench: hypervisor $(BUILD)/images/xen $(BUILD)/guests/bench $(BUILD)/bench/loader_end $(BUILD)/tests/bench
+	@$(BUILD)/tests/bench $(if $(ONLY),--only $(ONLY))
+
+$(BUILD)/tests/bench: $(BENCH_OBJECTS) $(SYSTEM_DRIVER)
+	@mkdir -p $(@D); echo "LINK  $@"; $(CXX) $(BENCH_FLAGS) -o $@ $^
+
+$(BUILD)/obj/bench/%.o: tests/bench/host/%.cpp
+	@mkdir -p $(@D); echo "TEST  $<"
+	@$(CXX) $(BENCH_FLAGS) -MMD -MP -c -o $@ $<
+
+$(BUILD)/bench/loader_end: tests/bench/loader_end.S
+	@mkdir -p $(@D); echo "AS    $<"
+	@$(CXX) -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000 -Wl,-N -Wl,--build-id=none -Wl,-e,start -o $@ $<
+
+-include $(wildcard $(BUILD)/obj/guests/bench/*.d $(BUILD)/obj/bench/*.d)
