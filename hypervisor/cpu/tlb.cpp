@@ -67,8 +67,6 @@ void flush_local(FlushRange range)
         invalidate_page(range.start + i * page_size);
 }
 
-void load_root(Mfn root) { write_cr3(root.value << page_shift); }
-
 void load_root_and_flush(Mfn root)
 {
     std::uint64_t const moment = tick();

@@ -40,6 +40,10 @@
     pop %r12
     pop %rbp
     pop %rbx
+    restore_changed_registers
+    .endm
+
+    .macro restore_changed_registers
     pop %r11
     pop %r10
     pop %r9
@@ -199,7 +203,22 @@ entry_machine_check:
     .hidden entry_syscall64
 entry_syscall64:
     syscall_frame 0xe033
-    call_with_frame on_syscall
+    mov %rsp, %rdi                      // SYSCALL has cleared the direction flag
+    sub $8, %rsp
+    call on_syscall
+    cmp $3, %eax
+    jne 1f
+    add $56, %rsp                       // the guest's r15 r14 r13 r12 rbp rbx never left their registers
+    restore_changed_registers
+    mov 32(%rsp), %rsp
+    sysretq
+1:  cmp $2, %eax
+    jne 2f
+    add $56, %rsp
+    restore_changed_registers
+    add $8, %rsp
+    jmp iret_to_guest
+2:  add $8, %rsp
     jmp resume_guest
 
     .globl entry_syscall32

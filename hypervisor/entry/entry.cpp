@@ -27,6 +27,7 @@ static_assert(offsetof(Registers, es) == FRAME_ES);
 static_assert(sizeof(cpu::StackTop) == STACK_TOP_SIZE);
 static_assert(offsetof(cpu::StackTop, guest) == 0);
 static_assert(STACK_TOP_SIZE % 16 == 8, "RSP0 must be 16-byte aligned or the processor would move it");
+static_assert(cpu::entry_by_syscall == ENTRY_SYSCALL);
 static_assert(address_map::cpu_block_size == BLOCK_SIZE && cpu::block::stack_end == BLOCK_STACK_END);
 
 void on_interrupt(std::uint8_t vector)
@@ -82,14 +83,14 @@ void on_hypervisor_trap(Registers& regs)
 /// A CPU begins to serve guests.
 Return on_begin(Registers&) { return leave(); }
 
-Return on_syscall(Registers& regs)
+Return on_syscall(cpu::StackTop& top)
 {
-    domain::Vcpu& vcpu = *cpu::current_vcpu();
-    if (vcpu.pv.in_kernel)
-        hypercall::dispatch(vcpu, regs);
+    domain::Vcpu& vcpu = *top.current;
+    if (vcpu.pv.in_kernel) [[likely]]
+        hypercall::dispatch(vcpu, top.guest);
     else
-        pvcpu::bounce_syscall(vcpu, regs);
-    return leave();
+        pvcpu::bounce_syscall(vcpu, top.guest);
+    return leave_quickly(top, vcpu);
 }
 
 Return on_syscall32(Registers& regs)

@@ -9,7 +9,6 @@
 #include "domain/domain.hpp"
 #include "domain/teardown.hpp"
 #include "domain/vcpu.hpp"
-#include "entry/layout.h"
 #include "pvcpu/bounce.hpp"
 #include "pvcpu/switch.hpp"
 #include "sched/scheduler.hpp"
@@ -79,16 +78,6 @@ void deliver(Vcpu& vcpu, xen::cpu_user_regs& regs)
         pvcpu::deliver_events(vcpu, regs);
 }
 
-/// SYSRET takes rip from rcx and rflags from r11 and cannot refuse; with an address that is not canonical it would fault
-/// in ring 0, so everything is looked at just before.
-[[nodiscard]] Return way_back(xen::cpu_user_regs const& regs)
-{
-    constexpr std::uint64_t needs_iret = cpu::rflags::tf | cpu::rflags::rf | cpu::rflags::vm;
-    bool const like_syscall = regs.entry_vector == ENTRY_SYSCALL && regs.rcx == regs.rip && regs.r11 == regs.rflags &&
-                              regs.cs == xen::FLAT_RING3_CS64 && regs.ss == xen::FLAT_RING3_SS64;
-    return like_syscall && is_canonical(regs.rip) && !(regs.rflags & needs_iret) ? Return::sysret : Return::iret;
-}
-
 } // namespace
 
 Return leave()
@@ -105,7 +94,7 @@ Return leave()
         }
         deliver(*top.current, top.guest);
         if (top.work.load(relaxed) == 0)
-            return way_back(top.guest);
+            return may_sysret(top.guest) ? Return::sysret : Return::iret;
     }
 }
 

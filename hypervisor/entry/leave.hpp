@@ -2,14 +2,38 @@
 #pragma once
 /// The one way out of the hypervisor.
 
-#include <cstdint>
+#include "cpu/registers.hpp"
+#include "cpu/vectors.hpp"
+#include "domain/vcpu.hpp"
 
 namespace rf::entry {
 
-enum class Return : std::uint32_t { iret = 0, sysret = 1 };
+/// How entry.S resumes the guest. `kept`: rbx, rbp and r12 to r15 are still what the guest left in them.
+enum class Return : std::uint32_t { iret = 0, sysret = 1, iret_kept = 2, sysret_kept = 3 };
 
 /// Does pending work, chooses who runs, delivers events; sleeps while there is nobody to run. Comes back when the guest
 /// in StackTop::guest is to be resumed.
 [[nodiscard]] Return leave();
+
+/// SYSRET takes rip from rcx and rflags from r11 and cannot refuse; with an address that is not canonical it would fault
+/// in ring 0, so everything is looked at just before.
+[[nodiscard]] inline bool may_sysret(xen::cpu_user_regs const& regs)
+{
+    constexpr std::uint64_t needs_iret = cpu::rflags::tf | cpu::rflags::rf | cpu::rflags::vm;
+    std::uint64_t const differs = (regs.rcx ^ regs.rip) | (regs.r11 ^ regs.rflags) | (regs.r11 & needs_iret);
+    return regs.entry_vector == cpu::entry_by_syscall && differs == 0 && regs.cs == xen::FLAT_RING3_CS64 &&
+           regs.ss == xen::FLAT_RING3_SS64 && is_canonical(regs.rcx);
+}
+
+/// leave() after a hypercall or a system call of `vcpu`, which leave the callee-saved registers of the guest alone: mostly
+/// there is nothing to do.
+[[nodiscard]] inline Return leave_quickly(cpu::StackTop& top, domain::Vcpu& vcpu)
+{
+    bool const busy = top.work.load(relaxed) != 0 || vcpu.pv.failsafe_due || vcpu.pv.nmi_pending.load(relaxed) ||
+                      vcpu.events.needs_upcall();
+    if (busy) [[unlikely]]
+        return leave();
+    return may_sysret(top.guest) ? Return::sysret_kept : Return::iret_kept;
+}
 
 } // namespace rf::entry

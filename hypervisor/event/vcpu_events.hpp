@@ -53,7 +53,7 @@ public:
         return shared(live.evtchn_upcall_pending).load(relaxed) != 0 &&
                shared(live.evtchn_upcall_mask).load(relaxed) == 0;
     }
-    void mask_upcalls() { shared(info().evtchn_upcall_mask).store(1); }
+    void mask_upcalls() { shared(info().evtchn_upcall_mask).store(1, release); }
     /// Sequentially consistent: a later upcall_pending() cannot miss an event whose sender saw the mask (SCHEDOP_block).
     void unmask_upcalls() { shared(info().evtchn_upcall_mask).store(0); }
     /// Sets evtchn_upcall_pending; true when it was clear. Does not wake anybody.

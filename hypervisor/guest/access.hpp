@@ -10,6 +10,7 @@
 #include "base/result.hpp"
 
 #include <cstddef>
+#include <cstring>
 #include <type_traits>
 
 namespace rf::guest {
@@ -23,28 +24,50 @@ namespace rf::guest {
 /// As copy_bytes_in, but yields how many bytes could be read before a fault (instruction fetch near a page end).
 [[nodiscard]] std::size_t copy_bytes_in_partial(void* to, GuestVirtual from, std::size_t bytes);
 
+/// Copies whole words, at most most_words: for structures, where setting up a long copy would cost more than the copy.
+/// Nonzero on a fault; a part may have been copied then. In copy.S.
+extern "C" std::uint64_t guest_copy_words(void* to, void const* from, std::uint64_t words);
+inline constexpr std::size_t most_words = 16;
+
 template <class T>
 concept AbiType = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>;
 
-/// Copies one T in. Errno::efault.
+/// Structures of few whole words take the short way.
+template <class T>
+inline constexpr bool is_few_words = sizeof(T) % 8 == 0 && sizeof(T) <= most_words * 8;
+
+/// Copies one T in. Errno::efault; `to` is zeroed then.
 template <AbiType T>
-[[nodiscard]] Status copy_in(T& to, std::uint64_t from)
+[[nodiscard]] inline Status copy_in(T& to, std::uint64_t from)
 {
+    if constexpr (is_few_words<T>) {
+        if (address_map::guest_range_ok(from, sizeof(T)) &&
+            guest_copy_words(&to, reinterpret_cast<void const*>(from), sizeof(T) / 8) == 0) [[likely]]
+            return {};
+        std::memset(static_cast<void*>(&to), 0, sizeof(T));
+        return fail(Errno::efault);
+    }
     return copy_bytes_in(&to, GuestVirtual{from}, sizeof(T));
 }
 /// Copies one T in and yields it. Errno::efault.
 template <AbiType T>
 [[nodiscard]] Result<T> fetch(std::uint64_t from)
 {
-    T value;
-    if (auto copied = copy_bytes_in(&value, GuestVirtual{from}, sizeof(T)); !copied)
-        return fail(copied.error());
-    return value;
+    Result<T> result{std::in_place};
+    if (Status copied = copy_in(*result, from); !copied) [[unlikely]]
+        result = fail(copied.error());
+    return result;
 }
 /// Copies one T out. Errno::efault.
 template <AbiType T>
-[[nodiscard]] Status copy_out(std::uint64_t to, T const& from)
+[[nodiscard]] inline Status copy_out(std::uint64_t to, T const& from)
 {
+    if constexpr (is_few_words<T>) {
+        if (address_map::guest_range_ok(to, sizeof(T)) &&
+            guest_copy_words(reinterpret_cast<void*>(to), &from, sizeof(T) / 8) == 0) [[likely]]
+            return {};
+        return fail(Errno::efault);
+    }
     return copy_bytes_out(GuestVirtual{to}, &from, sizeof(T));
 }
 

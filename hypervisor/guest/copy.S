@@ -33,6 +33,31 @@ guest_copy:
     fixup 3b, 4b
     .size guest_copy, . - guest_copy
 
+// rdi destination   rsi source   rdx words, 1..16   ->   rax 0, or not 0 after a fault
+// Unrolled from the last word down to the first and entered where `words` are left: each pair of moves has eight bytes.
+    .globl guest_copy_words
+    .hidden guest_copy_words
+    .type guest_copy_words, @function
+guest_copy_words:
+    lea 3f(%rip), %rax
+    shl $3, %rdx
+    sub %rdx, %rax
+    jmp *%rax
+    .set offset, 120
+    .rept 16
+1:  .byte 0x48, 0x8b, 0x46, offset      // mov offset(%rsi), %rax
+2:  .byte 0x48, 0x89, 0x47, offset      // mov %rax, offset(%rdi)
+    fixup 1b, guest_copy_words_fault
+    fixup 2b, guest_copy_words_fault
+    .set offset, offset - 8
+    .endr
+3:  xor %eax, %eax
+    ret
+guest_copy_words_fault:
+    mov $1, %eax
+    ret
+    .size guest_copy_words, . - guest_copy_words
+
     .globl guest_clear
     .hidden guest_clear
     .type guest_clear, @function

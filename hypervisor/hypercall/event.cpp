@@ -98,7 +98,7 @@ Outcome reset(Call& call)
         return fail(Errno::einval);
     Budget budget(closes_per_segment);
     if (target->events.reset(budget) == Progress::more)
-        return Outcome::again(call.arguments);
+        return Outcome::again(call);
     return Outcome::ok();
 }
 

@@ -70,7 +70,7 @@ template <class Element, class Step, class Undo>
     Budget budget(elements_per_segment);
     for (std::uint64_t done = 0; done < elements.size(); ++done) {
         if (!budget.spend())
-            return Outcome::again({call[0], elements.address_of(done), elements.size() - done, 0, 0, 0});
+            return Outcome::again(call, {call[0], elements.address_of(done), elements.size() - done, 0, 0, 0});
         Element element = TRY(elements.at(done));
         step(element);
         if (Status const written = elements.put(done, element); !written) {

@@ -157,10 +157,10 @@ void apply_chunk(Parties& parties, std::span<xen::mmu_update const> requests, Bu
     bool const finished = segment.done == count && !segment.more;
     if (finished)
         return Outcome::ok();
-    Arguments next = call.arguments;
+    Arguments next = call.arguments();
     next[0] += segment.done * element_size;
     next[1] = (count - segment.done) | preempted;
-    return Outcome::again(next);
+    return Outcome::again(call, next);
 }
 
 } // namespace
@@ -200,7 +200,7 @@ namespace {
         LockGuard guard(space.lock);
         Budget budget{entries_per_segment};
         if (pvmmu::drain(space, budget) == Progress::more)
-            return Outcome::again(call.arguments);
+            return Outcome::again(call);
         auto const place = pvmmu::find_entry(pvcpu::current_root(call.vcpu), address, 1);
         if (!place)
             return fail(place.error());

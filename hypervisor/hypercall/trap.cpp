@@ -181,7 +181,7 @@ Outcome iret(Call& call)
     // In a multicall there is no frame of the caller's to return through.
     if (call.in_multicall)
         return fail(Errno::einval);
-    pvcpu::return_from_kernel(call.vcpu, cpu::stack_top().guest);
+    pvcpu::return_from_kernel(call.vcpu, call.registers);
     return Outcome::registers_replaced();
 }
 

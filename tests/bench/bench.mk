@@ -37,3 +37,7 @@ $(BUILD)/bench/loader_end: tests/bench/loader_end.S
 	@$(CXX) -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000 -Wl,-N -Wl,--build-id=none -Wl,-e,start -o $@ $<
 
 -include $(wildcard $(BUILD)/obj/guests/bench/*.d $(BUILD)/obj/bench/*.d)
+
+$(BUILD)/bench/count.so: tests/bench/plugin/count.cpp tests/bench/plugin/emulator.h tests/bench/guest/marks.h
+	@mkdir -p $(@D); echo "CXX   $<"
+	@$(CXX) -std=c++23 -O2 -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror -o $@ $<
