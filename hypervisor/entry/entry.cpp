@@ -26,6 +26,19 @@ static_assert(offsetof(Registers, error_code) == FRAME_ERROR_CODE);
 static_assert(offsetof(Registers, es) == FRAME_ES);
 static_assert(sizeof(cpu::StackTop) == STACK_TOP_SIZE);
 static_assert(offsetof(cpu::StackTop, guest) == 0);
+static_assert(offsetof(Registers, rsp) == FRAME_RSP);
+static_assert(offsetof(cpu::StackTop, work) == FRAME_RSP + TOP_WORK);
+static_assert(offsetof(cpu::StackTop, scratch) == FRAME_RSP + TOP_SCRATCH);
+static_assert(offsetof(cpu::StackTop, pv) == FRAME_RSP + TOP_PV);
+static_assert(offsetof(cpu::StackTop, live_info) == FRAME_RSP + TOP_LIVE_INFO);
+static_assert(offsetof(domain::PvState, in_kernel) == PV_IN_KERNEL && offsetof(domain::PvState, quick_bounce) == PV_QUICK_BOUNCE);
+static_assert(offsetof(domain::PvState, nmi_pending) == PV_URGENT && offsetof(domain::PvState, failsafe_due) == PV_URGENT + 1);
+static_assert(offsetof(domain::PvState, kernel_root) == PV_KERNEL_ROOT && offsetof(domain::PvState, user_root) == PV_USER_ROOT);
+static_assert(offsetof(domain::PvState, kernel_stack) == PV_KERNEL_STACK && offsetof(domain::PvState, syscall) == PV_SYSCALL);
+static_assert(offsetof(xen::vcpu_info, evtchn_upcall_pending) == INFO_PENDING);
+static_assert(offsetof(xen::vcpu_info, evtchn_upcall_mask) == INFO_MASK);
+static_assert(offsetof(xen::iret_context, rip) == IRET_RIP && offsetof(xen::iret_context, rsp) == IRET_RSP);
+static_assert(sizeof(xen::iret_context) == IRET_SIZE);
 static_assert(STACK_TOP_SIZE % 16 == 8, "RSP0 must be 16-byte aligned or the processor would move it");
 static_assert(cpu::entry_by_syscall == ENTRY_SYSCALL);
 static_assert(address_map::cpu_block_size == BLOCK_SIZE && cpu::block::stack_end == BLOCK_STACK_END);
@@ -83,13 +96,19 @@ void on_hypervisor_trap(Registers& regs)
 /// A CPU begins to serve guests.
 Return on_begin(Registers&) { return leave(); }
 
+/// SYSCALL in guest kernel mode.
+Return on_hypercall(cpu::StackTop& top)
+{
+    domain::Vcpu& vcpu = *top.current;
+    hypercall::dispatch(vcpu, top.guest);
+    return leave_quickly(top, vcpu);
+}
+
+/// SYSCALL in guest user mode, where the short way was not open.
 Return on_syscall(cpu::StackTop& top)
 {
     domain::Vcpu& vcpu = *top.current;
-    if (vcpu.pv.in_kernel) [[likely]]
-        hypercall::dispatch(vcpu, top.guest);
-    else
-        pvcpu::bounce_syscall(vcpu, top.guest);
+    pvcpu::bounce_syscall(vcpu, top.guest);
     return leave_quickly(top, vcpu);
 }
 

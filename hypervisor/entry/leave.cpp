@@ -10,6 +10,7 @@
 #include "domain/teardown.hpp"
 #include "domain/vcpu.hpp"
 #include "pvcpu/bounce.hpp"
+#include "pvcpu/mode.hpp"
 #include "pvcpu/switch.hpp"
 #include "sched/scheduler.hpp"
 #include "time/clock.hpp"
@@ -38,6 +39,9 @@ void put_on(Vcpu& vcpu)
 {
     pvcpu::load(vcpu);
     vcpu.time.scheduled_in(vcpu.runstate(), loaded_space(vcpu), vcpu.domain().runstate_protocol());
+    cpu::stack_top().pv = &vcpu.pv;
+    cpu::stack_top().live_info = &vcpu.events.info_pointer();
+    pvcpu::choose_bounce(vcpu);
 }
 
 /// Asks the scheduler again and changes vCPUs if it says so.

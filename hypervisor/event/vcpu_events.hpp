@@ -43,6 +43,8 @@ public:
 
     /// The live vcpu_info. Fields are shared with the guest: use rf::shared(), read once.
     [[nodiscard]] xen::vcpu_info& info() const { return *info_.load(acquire); }
+    /// Where the pointer to it is, for code that has no C++ (entry/).
+    [[nodiscard]] Atomic<xen::vcpu_info*> const& info_pointer() const { return info_; }
 
     [[nodiscard]] bool upcall_pending() const { return shared(info().evtchn_upcall_pending).load(relaxed) != 0; }
     [[nodiscard]] bool upcall_masked() const { return shared(info().evtchn_upcall_mask).load(relaxed) != 0; }

@@ -25,14 +25,37 @@ using pvmmu::Preserve;
 constexpr std::uint32_t preempted = 0x80000000u;
 constexpr std::uint32_t chunk = 16;
 
+/// A domain that a call is about. The caller itself needs no reference: it lives as long as its call.
+class Party {
+public:
+    [[nodiscard]] static Result<Party> find(Call& call, DomainId id)
+    {
+        Party party;
+        if (id != domid_self && id != call.domain.id()) {
+            party.held_ = TRY(domain::find_target(call.domain, id));
+            party.domain_ = &*party.held_;
+        } else {
+            party.domain_ = &call.domain;
+        }
+        return party;
+    }
+    domain::Domain* operator->() const { return domain_; }
+    domain::Domain& operator*() const { return *domain_; }
+    explicit operator bool() const { return domain_ != nullptr; }
+
+private:
+    domain::DomainRef held_;
+    domain::Domain* domain_ = nullptr;
+};
+
 /// Who owns the page tables and who owns the frames that new entries name.
 struct Parties {
-    domain::DomainRef tables;
-    domain::DomainRef frames;
+    Party tables;
+    Party frames;
     DomainId frame_owner; ///< also DOMID_IO and DOMID_XEN, which are no domains
 };
 
-[[nodiscard]] Result<DomainId> decode_frame_owner(Call& call, std::uint16_t id, domain::DomainRef& ref)
+[[nodiscard]] inline Result<DomainId> decode_frame_owner(Call& call, std::uint16_t id, Party& party)
 {
     DomainId const asked{id};
     if (asked == domid_io || asked == domid_xen) {
@@ -40,18 +63,24 @@ struct Parties {
             return fail(Errno::eperm);
         return asked;
     }
-    ref = TRY(domain::find_target(call.domain, asked));
-    return ref->id();
+    party = TRY(Party::find(call, asked));
+    return party->id();
 }
 
 [[nodiscard]] Result<Parties> decode_parties(Call& call, std::uint32_t word)
 {
     Parties parties;
     DomainId const owner = (word >> 16) ? DomainId{static_cast<std::uint16_t>((word >> 16) - 1)} : domid_self;
-    parties.tables = TRY(domain::find_target(call.domain, owner));
+    parties.tables = TRY(Party::find(call, owner));
     parties.frame_owner = TRY(decode_frame_owner(call, static_cast<std::uint16_t>(word), parties.frames));
     return parties;
 }
+
+/// The table that the last request named. Under Space::lock its type holds as long as only leaves change.
+struct TableCursor {
+    Mfn table;
+    unsigned level = 0; ///< 0: it is no table of the domain
+};
 
 /// MMU_MACHPHYS_UPDATE: the owner renumbers a frame.
 [[nodiscard]] Status update_m2p(Parties& parties, xen::mmu_update const& request)
@@ -72,7 +101,18 @@ struct Parties {
     return {};
 }
 
-[[nodiscard]] Result<Progress> apply(Parties& parties, xen::mmu_update const& request, Budget& budget)
+/// The level that the frame has as a validated table of the domain, or 0. Errno::einval: no RAM.
+[[nodiscard]] Result<unsigned> level_of_table(pvmmu::Space const& space, Mfn table)
+{
+    mm::Frame const* const frame = mm::frames.find(table);
+    if (!frame)
+        return fail(Errno::einval);
+    unsigned const level = mm::table_level(frame->load().type());
+    return level && pvmmu::is_table(space, table, level) ? level : 0;
+}
+
+[[nodiscard]] inline Result<Progress> apply(Parties& parties, xen::mmu_update const& request, TableCursor& cursor,
+                                            Budget& budget)
 {
     unsigned const command = request.ptr & 7;
     if (command == xen::MMU_MACHPHYS_UPDATE) {
@@ -85,17 +125,17 @@ struct Parties {
         command == xen::MMU_PT_UPDATE_PRESERVE_AD ? Preserve::accessed_dirty : Preserve::nothing;
     MachineAddress const address{request.ptr & ~7ull};
     domain::Domain& owner = *parties.tables;
-    mm::Frame* frame = mm::frames.find(address.frame());
-    if (!frame)
-        return fail(Errno::einval);
-    unsigned const level = mm::table_level(frame->load().type());
-    if (!level || !pvmmu::is_table(owner.space, address.frame(), level)) {
-        TRY(write_plain(owner, address, request.val));
+    if (cursor.table != address.frame())
+        cursor = {address.frame(), TRY(level_of_table(owner.space, address.frame()))};
+    unsigned const level = cursor.level;
+    pvmmu::EntryPlace const place{address.frame(), static_cast<unsigned>(address.offset() / 8)};
+    if (level == 1) [[likely]] {
+        TRY(pvmmu::write_leaf(owner.space, place, Entry{request.val}, parties.frame_owner, preserve));
         return Progress::done;
     }
-    pvmmu::EntryPlace const place{address.frame(), static_cast<unsigned>(address.offset() / 8)};
-    if (level == 1) {
-        TRY(pvmmu::write_leaf(owner.space, place, Entry{request.val}, parties.frame_owner, preserve));
+    cursor = {};
+    if (level == 0) {
+        TRY(write_plain(owner, address, request.val));
         return Progress::done;
     }
     return pvmmu::write_table_entry(owner.space, place, level, Entry{request.val}, preserve, budget);
@@ -117,12 +157,13 @@ void apply_chunk(Parties& parties, std::span<xen::mmu_update const> requests, Bu
         segment.status = fail(Errno::esrch);
         return;
     }
+    TableCursor cursor;
     for (xen::mmu_update const& request : requests) {
         if (pvmmu::drain(space, budget) == Progress::more || !budget.spend()) {
             segment.more = true;
             return;
         }
-        auto const outcome = apply(parties, request, budget);
+        auto const outcome = apply(parties, request, cursor, budget);
         if (!outcome) {
             segment.status = fail(outcome.error());
             break;
@@ -190,7 +231,7 @@ namespace {
 
 [[nodiscard]] Outcome update_one_mapping(Call& call, std::uint16_t owner)
 {
-    domain::DomainRef frames;
+    Party frames;
     auto const target = decode_frame_owner(call, owner, frames);
     if (!target)
         return fail(target.error());
@@ -256,7 +297,7 @@ namespace {
     return writable;
 }
 
-[[nodiscard]] Result<Progress> apply_extended(Call& call, domain::DomainRef& owner, DomainId owner_id,
+[[nodiscard]] Result<Progress> apply_extended(Call& call, Party& owner, DomainId owner_id,
                                               xen::mmuext_op const& op, Budget& budget)
 {
     switch (op.cmd) {
@@ -301,7 +342,7 @@ namespace {
 Outcome mmuext_op(Call& call)
 {
     std::uint32_t const count = call.narrow(1) & ~preempted;
-    domain::DomainRef owner;
+    Party owner;
     auto const owner_id = decode_frame_owner(call, static_cast<std::uint16_t>(call[3]), owner);
     if (!owner_id)
         return fail(owner_id.error());

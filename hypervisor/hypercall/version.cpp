@@ -5,6 +5,7 @@
 #include "domain/domain.hpp"
 #include "guest/access.hpp"
 #include "hypercall/handlers.hpp"
+#include "pvcpu/mode.hpp"
 #include "xen/features.h"
 #include "xen/mmu.h"
 #include "xen/version.h"
@@ -143,9 +144,11 @@ Outcome vm_assist(Call& call)
     switch (call.narrow(0)) {
     case xen::VMASST_CMD_enable:
         call.domain.assists.fetch_or(1ull << type, acq_rel);
+        pvcpu::choose_bounce(call.vcpu);
         return Outcome::ok();
     case xen::VMASST_CMD_disable:
         call.domain.assists.fetch_and(~(1ull << type), acq_rel);
+        pvcpu::choose_bounce(call.vcpu);
         return Outcome::ok();
     default:
         return fail(Errno::enosys);
