@@ -75,13 +75,14 @@ extern "C" {
 void on_hypervisor_exception(Registers& regs); // cpu/exception.cpp
 
 /// An exception or interrupt in guest mode.
-Return on_guest_trap(Registers& regs)
+Return on_guest_trap(cpu::StackTop& top)
 {
-    if (is_exception(regs))
-        pvcpu::on_exception(*cpu::current_vcpu(), regs);
+    domain::Vcpu& vcpu = *top.current;
+    if (is_exception(top.guest)) [[likely]]
+        pvcpu::on_exception(vcpu, top.guest);
     else
-        on_interrupt(static_cast<std::uint8_t>(regs.entry_vector));
-    return leave();
+        on_interrupt(static_cast<std::uint8_t>(top.guest.entry_vector));
+    return leave_changed(top, vcpu);
 }
 
 /// An interrupt of the idle loop, or a fault that the hypervisor foresaw.

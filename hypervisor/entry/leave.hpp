@@ -5,6 +5,7 @@
 #include "cpu/registers.hpp"
 #include "cpu/vectors.hpp"
 #include "domain/vcpu.hpp"
+#include "pvcpu/bounce.hpp"
 
 namespace rf::entry {
 
@@ -26,14 +27,22 @@ enum class Return : std::uint32_t { iret = 0, sysret = 1, iret_kept = 2, sysret_
 }
 
 /// leave() after a hypercall or a system call of `vcpu`, which leave the callee-saved registers of the guest alone: mostly
-/// there is nothing to do.
+/// there is nothing to do, or an event to deliver.
 [[nodiscard]] inline Return leave_quickly(cpu::StackTop& top, domain::Vcpu& vcpu)
 {
-    bool const busy = top.work.load(relaxed) != 0 || vcpu.pv.failsafe_due || vcpu.pv.nmi_pending.load(relaxed) ||
-                      vcpu.events.needs_upcall();
-    if (busy) [[unlikely]]
+    bool const urgent = vcpu.pv.failsafe_due || vcpu.pv.nmi_pending.load(relaxed);
+    if (!urgent && top.work.load(relaxed) == 0 && vcpu.events.needs_upcall())
+        pvcpu::deliver_events(vcpu, top.guest);
+    if (urgent || top.work.load(relaxed) != 0) [[unlikely]]
         return leave();
     return may_sysret(top.guest) ? Return::sysret_kept : Return::iret_kept;
+}
+
+/// The same after what may have changed any register of the guest.
+[[nodiscard]] inline Return leave_changed(cpu::StackTop& top, domain::Vcpu& vcpu)
+{
+    Return const how = leave_quickly(top, vcpu);
+    return how == Return::sysret_kept ? Return::sysret : how == Return::iret_kept ? Return::iret : how;
 }
 
 } // namespace rf::entry

@@ -167,4 +167,16 @@ private:
     mm::Array<Port> pirq_ports_;
 };
 
+inline Channel* EventTable::find(Port port)
+{
+    if (port >= existing_ports())
+        return nullptr;
+    return &buckets_[port / channels_per_bucket]->channels[port % channels_per_bucket];
+}
+
+inline VcpuEvents* EventTable::vcpu(VcpuId id) const
+{
+    return id < vcpu_limit_ ? vcpus_[id].load(acquire) : nullptr;
+}
+
 } // namespace rf::event

@@ -28,21 +28,31 @@ namespace rf::guest {
 /// Nonzero on a fault; a part may have been copied then. In copy.S.
 extern "C" std::uint64_t guest_copy_words(void* to, void const* from, std::uint64_t words);
 inline constexpr std::size_t most_words = 16;
+/// The same for four bytes.
+extern "C" std::uint64_t guest_copy_dword(void* to, void const* from);
 
 template <class T>
 concept AbiType = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>;
 
-/// Structures of few whole words take the short way.
+/// Structures of few whole words, or of four bytes, take the short way.
 template <class T>
-inline constexpr bool is_few_words = sizeof(T) % 8 == 0 && sizeof(T) <= most_words * 8;
+inline constexpr bool is_short = (sizeof(T) % 8 == 0 && sizeof(T) <= most_words * 8) || sizeof(T) == 4;
+template <class T>
+[[nodiscard]] inline bool copied_shortly(void* to, void const* from)
+{
+    if constexpr (sizeof(T) == 4)
+        return guest_copy_dword(to, from) == 0;
+    else
+        return guest_copy_words(to, from, sizeof(T) / 8) == 0;
+}
 
 /// Copies one T in. Errno::efault; `to` is zeroed then.
 template <AbiType T>
 [[nodiscard]] inline Status copy_in(T& to, std::uint64_t from)
 {
-    if constexpr (is_few_words<T>) {
+    if constexpr (is_short<T>) {
         if (address_map::guest_range_ok(from, sizeof(T)) &&
-            guest_copy_words(&to, reinterpret_cast<void const*>(from), sizeof(T) / 8) == 0) [[likely]]
+            copied_shortly<T>(&to, reinterpret_cast<void const*>(from))) [[likely]]
             return {};
         std::memset(static_cast<void*>(&to), 0, sizeof(T));
         return fail(Errno::efault);
@@ -62,9 +72,9 @@ template <AbiType T>
 template <AbiType T>
 [[nodiscard]] inline Status copy_out(std::uint64_t to, T const& from)
 {
-    if constexpr (is_few_words<T>) {
+    if constexpr (is_short<T>) {
         if (address_map::guest_range_ok(to, sizeof(T)) &&
-            guest_copy_words(reinterpret_cast<void*>(to), &from, sizeof(T) / 8) == 0) [[likely]]
+            copied_shortly<T>(reinterpret_cast<void*>(to), &from)) [[likely]]
             return {};
         return fail(Errno::efault);
     }

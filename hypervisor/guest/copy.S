@@ -17,13 +17,11 @@
     .hidden guest_copy
     .type guest_copy, @function
 guest_copy:
-    cmp $64, %rdx
-    jb 2f
     mov %rdx, %rcx
     shr $3, %rcx
     and $7, %edx
 1:  rep movsq
-2:  mov %rdx, %rcx
+    mov %rdx, %rcx
 3:  rep movsb
 4:  mov %rcx, %rax
     ret
@@ -57,6 +55,19 @@ guest_copy_words_fault:
     mov $1, %eax
     ret
     .size guest_copy_words, . - guest_copy_words
+
+// rdi destination   rsi source   ->   rax 0, or not 0 after a fault: four bytes
+    .globl guest_copy_dword
+    .hidden guest_copy_dword
+    .type guest_copy_dword, @function
+guest_copy_dword:
+1:  mov (%rsi), %eax
+2:  mov %eax, (%rdi)
+    xor %eax, %eax
+    ret
+    fixup 1b, guest_copy_words_fault
+    fixup 2b, guest_copy_words_fault
+    .size guest_copy_dword, . - guest_copy_dword
 
     .globl guest_clear
     .hidden guest_clear

@@ -333,6 +333,8 @@ namespace {
 
 [[nodiscard]] Progress finish_undoing(pvmmu::Space& space, Budget& budget)
 {
+    if (space.nothing_to_undo()) // what another vCPU of the domain leaves is that one's to finish
+        return Progress::done;
     LockGuard guard(space.lock);
     return pvmmu::drain(space, budget);
 }

@@ -12,12 +12,12 @@ namespace rf::pvmmu {
 /// caller may map). Yields the entry as it is to be stored.
 /// Errno::einval (bits, no such frame), Errno::eperm (device memory without the right), Errno::ebusy (other owner, or
 /// writable while a page table), Errno::eacces (cache attributes on a hypervisor page).
-[[nodiscard]] inline Result<Entry> take_leaf(Space& space, Entry entry, DomainId target);
+[[nodiscard, gnu::always_inline]] inline Result<Entry> take_leaf(Space& space, Entry entry, DomainId target);
 /// The same, with all questions asked one by one: what take_leaf does when the entry or its frame is not the usual kind.
 [[nodiscard]] Result<Entry> take_unusual_leaf(Space& space, Entry entry, DomainId target);
 
 /// Gives back what the stored entry held. Never fails.
-inline void drop_leaf(Entry entry);
+[[gnu::always_inline]] inline void drop_leaf(Entry entry);
 
 [[nodiscard]] constexpr mm::MappingAccess access_of(Entry entry)
 {

@@ -28,7 +28,7 @@ enum class Preserve : std::uint8_t { nothing, accessed_dirty };
 /// Replaces the level-1 entry at `place` by what `compute(old)` yields, taking and dropping references; `target` must own
 /// a mapped frame. Yields the entry that was there. On failure nothing changed. Errors as take_leaf.
 template <class Compute>
-[[nodiscard]] Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target, Compute compute);
+[[nodiscard, gnu::always_inline]] inline Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target, Compute compute);
 
 /// modify_leaf with a given value.
 [[nodiscard]] inline Status write_leaf(Space& space, EntryPlace place, Entry value, DomainId target, Preserve preserve);
@@ -78,7 +78,7 @@ inline Result<EntryPlace> find_entry(Mfn root, GuestVirtual address, unsigned le
 }
 
 template <class Compute>
-Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target, Compute compute)
+inline Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target, Compute compute)
 {
     // Only the processor races with us, and it can set each of two bits once: three rounds always suffice.
     for (int round = 0; round < 4; ++round) {

@@ -36,6 +36,10 @@ extern "C" {
 {
     return guest_copy(to, from, words * 8);
 }
+[[gnu::weak]] std::uint64_t guest_copy_dword(void* to, void const* from)
+{
+    return guest_copy(to, from, 4);
+}
 [[gnu::weak]] std::size_t guest_clear(void* to, std::uint64_t, std::size_t bytes)
 {
     std::memset(to, 0, bytes);
