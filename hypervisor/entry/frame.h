@@ -6,6 +6,10 @@
 
     .macro save_registers
     push %rdi
+    save_registers_but_rdi
+    .endm
+
+    .macro save_registers_but_rdi
     push %rsi
     push %rdx
     push %rcx

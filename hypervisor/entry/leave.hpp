@@ -17,20 +17,20 @@ enum class Return : std::uint32_t { iret = 0, sysret = 1, iret_kept = 2, sysret_
 [[nodiscard]] Return leave();
 
 /// SYSRET takes rip from rcx and rflags from r11 and cannot refuse; with an address that is not canonical it would fault
-/// in ring 0, so everything is looked at just before.
+/// in ring 0, so this is looked at just before. It always loads the flat selectors: who gives a frame other ones must not
+/// mark it as entered by SYSCALL.
 [[nodiscard]] inline bool may_sysret(xen::cpu_user_regs const& regs)
 {
     constexpr std::uint64_t needs_iret = cpu::rflags::tf | cpu::rflags::rf | cpu::rflags::vm;
     std::uint64_t const differs = (regs.rcx ^ regs.rip) | (regs.r11 ^ regs.rflags) | (regs.r11 & needs_iret);
-    return regs.entry_vector == cpu::entry_by_syscall && differs == 0 && regs.cs == xen::FLAT_RING3_CS64 &&
-           regs.ss == xen::FLAT_RING3_SS64 && is_canonical(regs.rcx);
+    return differs == 0 && regs.entry_vector == cpu::entry_by_syscall && is_canonical(regs.rcx);
 }
 
 /// leave() after a hypercall or a system call of `vcpu`, which leave the callee-saved registers of the guest alone: mostly
 /// there is nothing to do, or an event to deliver.
 [[nodiscard]] inline Return leave_quickly(cpu::StackTop& top, domain::Vcpu& vcpu)
 {
-    bool const urgent = vcpu.pv.failsafe_due || vcpu.pv.nmi_pending.load(relaxed);
+    bool const urgent = vcpu.pv.failsafe_due | vcpu.pv.nmi_pending.load(relaxed);
     if (!urgent && top.work.load(relaxed) == 0 && vcpu.events.needs_upcall())
         pvcpu::deliver_events(vcpu, top.guest);
     if (urgent || top.work.load(relaxed) != 0) [[unlikely]]

@@ -27,6 +27,22 @@
     .popsection
     .endm
 
+// The picture of registers; rdi was put into the scratch word.
+    .macro syscall_frame_with_saved_rdi
+    movq $GUEST_STACK, 8(%rsp)
+    push %r11
+    push $GUEST_CODE
+    push %rcx
+    push syscall_words(%rip)
+    push TOP_SCRATCH+32(%rsp)
+    save_registers_but_rdi
+    .endm
+
+    .section .rodata
+    .balign 8
+syscall_words:                          // error code and entry vector
+    .long 0, ENTRY_SYSCALL
+
     .text
     .globl entry_syscall64
     .hidden entry_syscall64
@@ -38,8 +54,7 @@ entry_syscall64:
     cmp $HYPERVISOR_IRET, %rax
     je iret_quickly
 hypercall:
-    mov TOP_SCRATCH(%rsp), %rdi
-    syscall_frame GUEST_CODE
+    syscall_frame_with_saved_rdi
     mov %rsp, %rdi                      // SYSCALL has cleared the direction flag
     sub $8, %rsp
     call on_hypercall
@@ -118,8 +133,7 @@ bounce_refused:                         // back to user mode, and once more the 
 bounce_with_rax:
     mov TOP_SCRATCH+8(%rsp), %rax
 bounce:
-    mov TOP_SCRATCH(%rsp), %rdi
-    syscall_frame GUEST_CODE
+    syscall_frame_with_saved_rdi
     mov %rsp, %rdi
     sub $8, %rsp
     call on_syscall

@@ -6,8 +6,15 @@
 namespace rf::grant {
 namespace {
 
+[[nodiscard]] constexpr mm::MappingAccess mapping(Access access)
+{
+    return access == Access::write ? mm::MappingAccess::write : mm::MappingAccess::read;
+}
+
 Status reference(Mfn frame, DomainId owner, Access access)
 {
+    if (mm::Frame* const known = mm::frames.find(frame); known && mm::take_mapping(*known, owner, mapping(access))) [[likely]]
+        return {};
     return access == Access::write ? mm::take_writable(frame, owner) : mm::take_reference(frame, owner);
 }
 
@@ -39,10 +46,7 @@ PageHold::~PageHold()
     if (granter_)
         granter_->let_go(ref_, access_);
     // The reference comes last: it keeps the granter, and so its table, alive.
-    if (access_ == Access::write)
-        mm::drop_writable(frame_);
-    else
-        mm::drop_reference(frame_);
+    mm::drop_mapping(mm::frames[frame_], mapping(access_));
 }
 
 } // namespace rf::grant

@@ -28,6 +28,12 @@ constexpr std::uint32_t chunk = 16;
 /// A domain that a call is about. The caller itself needs no reference: it lives as long as its call.
 class Party {
 public:
+    [[nodiscard]] static Party self(Call& call)
+    {
+        Party party;
+        party.domain_ = &call.domain;
+        return party;
+    }
     [[nodiscard]] static Result<Party> find(Call& call, DomainId id)
     {
         Party party;
@@ -55,9 +61,8 @@ struct Parties {
     DomainId frame_owner; ///< also DOMID_IO and DOMID_XEN, which are no domains
 };
 
-[[nodiscard]] inline Result<DomainId> decode_frame_owner(Call& call, std::uint16_t id, Party& party)
+[[nodiscard]] Result<DomainId> decode_other_owner(Call& call, DomainId asked, Party& party)
 {
-    DomainId const asked{id};
     if (asked == domid_io || asked == domid_xen) {
         if (!call.domain.is_control())
             return fail(Errno::eperm);
@@ -65,6 +70,14 @@ struct Parties {
     }
     party = TRY(Party::find(call, asked));
     return party->id();
+}
+
+[[nodiscard]] inline Result<DomainId> decode_frame_owner(Call& call, std::uint16_t id, Party& party)
+{
+    if (DomainId{id} != domid_self) [[unlikely]]
+        return decode_other_owner(call, DomainId{id}, party);
+    party = Party::self(call);
+    return call.domain.id();
 }
 
 [[nodiscard]] Result<Parties> decode_parties(Call& call, std::uint32_t word)
@@ -189,8 +202,10 @@ void apply_chunk(Parties& parties, std::span<xen::mmu_update const> requests, Bu
 }
 
 /// The result of an array operation whose entry i is done, failed or to be continued.
-[[nodiscard]] Outcome conclude(Call& call, Segment const& segment, std::uint32_t count, std::size_t element_size)
+[[nodiscard]] inline Outcome conclude(Call& call, Segment const& segment, std::uint32_t count, std::size_t element_size)
 {
+    if (segment.done == count && segment.status && !segment.more && !call[2]) [[likely]]
+        return Outcome::ok();
     if (Status reported = report_done(call[2], call.narrow(1) & preempted, segment.done); !reported)
         return fail(reported.error());
     if (!segment.status)
@@ -229,12 +244,8 @@ Outcome mmu_update(Call& call)
 
 namespace {
 
-[[nodiscard]] Outcome update_one_mapping(Call& call, std::uint16_t owner)
+[[nodiscard, gnu::always_inline]] inline Outcome update_one_mapping(Call& call, DomainId target)
 {
-    Party frames;
-    auto const target = decode_frame_owner(call, owner, frames);
-    if (!target)
-        return fail(target.error());
     GuestVirtual const address{call[0]};
     pvmmu::Space& space = call.domain.space;
     {
@@ -245,7 +256,7 @@ namespace {
         auto const place = pvmmu::find_entry(pvcpu::current_root(call.vcpu), address, 1);
         if (!place)
             return fail(place.error());
-        if (Status written = pvmmu::write_leaf(space, *place, Entry{call[1]}, *target, Preserve::nothing); !written)
+        if (Status written = pvmmu::write_leaf(space, *place, Entry{call[1]}, target, Preserve::nothing); !written)
             return fail(written.error());
     }
     return Outcome::of(flush_after_update(call, address, call[2]));
@@ -253,11 +264,13 @@ namespace {
 
 } // namespace
 
-Outcome update_va_mapping(Call& call) { return update_one_mapping(call, domid_self.value); }
+Outcome update_va_mapping(Call& call) { return update_one_mapping(call, call.domain.id()); }
 
 Outcome update_va_mapping_otherdomain(Call& call)
 {
-    return update_one_mapping(call, static_cast<std::uint16_t>(call[3]));
+    Party frames;
+    auto const target = decode_frame_owner(call, static_cast<std::uint16_t>(call[3]), frames);
+    return target ? update_one_mapping(call, *target) : fail(target.error());
 }
 
 namespace {

@@ -162,6 +162,7 @@ void bounce_syscall32(Vcpu& vcpu, Registers& regs)
     constexpr unsigned syscall_length = 2;
     regs.cs = xen::FLAT_USER_CS32;
     regs.ss = xen::FLAT_USER_SS32;
+    regs.entry_vector = 0;
     if (vcpu.pv.in_kernel || vcpu.pv.syscall32.address == 0) {
         regs.rip -= syscall_length;
         return deliver_trap(vcpu, regs, invalid_opcode);

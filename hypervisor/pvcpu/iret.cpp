@@ -28,7 +28,9 @@ void return_from_kernel(domain::Vcpu& vcpu, xen::cpu_user_regs& regs)
     bool const like_sysret = frame.flags & xen::VGCF_in_syscall;
     regs.rcx = like_sysret ? frame.rip : frame.rcx;
     regs.r11 = like_sysret ? regs.rflags : frame.r11;
-    regs.entry_vector = cpu::entry_by_syscall; // by SYSRET where rcx and r11 allow it: a system call's end mostly does
+    // By SYSRET where rcx and r11 allow it, as a system call's end mostly does.
+    bool const flat = regs.cs == xen::FLAT_RING3_CS64 && regs.ss == xen::FLAT_RING3_SS64;
+    regs.entry_vector = flat ? cpu::entry_by_syscall : 0;
     if (frame.rflags & cpu::rflags::interrupt)
         vcpu.events.unmask_upcalls();
     else

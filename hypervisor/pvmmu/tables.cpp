@@ -128,6 +128,14 @@ enum class Use : std::uint8_t { taken, must_validate };
 /// and the caller must validate it.
 [[nodiscard]] Result<Use> use(Space& space, Mfn mfn, unsigned level)
 {
+    // A table that is in use already: both counts at one stroke. It is ours and validated, which Space::lock keeps so.
+    if (Frame* const known = mm::frames.find(mfn); known && known->owner_id() == space.id) [[likely]] {
+        FrameState now = known->load();
+        if (now.type() == mm::table_type(level) && now.validated() && now.type_count() > 0 &&
+            now.type_count() < FrameState::type_count_max && now.references() < FrameState::references_max &&
+            known->exchange(now, now.plus_references(1).plus_type_uses(1)))
+            return Use::taken;
+    }
     TRY(mm::take_reference(mfn, space.id));
     Frame& frame = mm::frames[mfn];
     FrameState state = frame.load();
@@ -318,6 +326,11 @@ void abandon(Space& space, Mfn mfn)
 
 void drop_table(Space& space, Mfn mfn)
 {
+    // Not the last use: both counts at one stroke.
+    FrameState seen = mm::frames[mfn].load();
+    if (seen.type_count() > 1 && seen.references() > 1 &&
+        mm::frames[mfn].exchange(seen, seen.plus_references(-1).plus_type_uses(-1))) [[likely]]
+        return;
     FrameState const state = change(mm::frames[mfn], [](FrameState now) {
         require(now.type_count() > 0, "more table uses dropped than taken");
         FrameState const next = now.plus_type_uses(-1);

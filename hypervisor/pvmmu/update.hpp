@@ -20,7 +20,7 @@ enum class Preserve : std::uint8_t { nothing, accessed_dirty };
 
 /// The present entry that maps `address` at `level` under `root`, found by walking the tables as the processor would.
 /// Level 1 yields the place of the leaf entry whether or not that entry is present. Errno::einval: no table on the way.
-[[nodiscard]] inline Result<EntryPlace> find_entry(Mfn root, GuestVirtual address, unsigned level);
+[[nodiscard, gnu::always_inline]] inline Result<EntryPlace> find_entry(Mfn root, GuestVirtual address, unsigned level);
 
 /// The leaf entry that maps `address` under `root`. Errno::efault when it is not present.
 [[nodiscard]] Result<Entry> translate(Mfn root, GuestVirtual address);
@@ -68,6 +68,7 @@ inline Result<EntryPlace> find_entry(Mfn root, GuestVirtual address, unsigned le
     if (!address_map::guest_range_ok(address.value, 1))
         return fail(Errno::einval);
     EntryPlace place{root, table_index(address.value, 4)};
+#pragma GCC unroll 4
     for (unsigned at = 4; at > level; --at) {
         Entry const entry = detail::load_entry(place);
         if (!entry.is_present())
