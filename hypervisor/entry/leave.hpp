@@ -26,23 +26,29 @@ enum class Return : std::uint32_t { iret = 0, sysret = 1, iret_kept = 2, sysret_
     return differs == 0 && regs.entry_vector == cpu::entry_by_syscall && is_canonical(regs.rcx);
 }
 
-/// leave() after a hypercall or a system call of `vcpu`, which leave the callee-saved registers of the guest alone: mostly
-/// there is nothing to do, or an event to deliver.
-[[nodiscard]] inline Return leave_quickly(cpu::StackTop& top, domain::Vcpu& vcpu)
-{
-    bool const urgent = vcpu.pv.failsafe_due | vcpu.pv.nmi_pending.load(relaxed);
-    if (!urgent && top.work.load(relaxed) == 0 && vcpu.events.needs_upcall())
-        pvcpu::deliver_events(vcpu, top.guest);
-    if (urgent || top.work.load(relaxed) != 0) [[unlikely]]
-        return leave();
-    return may_sysret(top.guest) ? Return::sysret_kept : Return::iret_kept;
-}
+namespace detail {
+[[gnu::cold, gnu::noinline]] inline Return by_iret(Return how) { return how; }
+} // namespace detail
 
-/// The same after what may have changed any register of the guest.
-[[nodiscard]] inline Return leave_changed(cpu::StackTop& top, domain::Vcpu& vcpu)
+/// What callers of leave_quickly() left alone.
+enum class Registers : std::uint8_t { callee_saved_kept, changed };
+
+/// leave() on behalf of `vcpu`, which was not changed for another since it came in: mostly there is nothing to do, or an
+/// event to deliver.
+template <Registers registers>
+[[nodiscard, gnu::always_inline]] inline Return leave_quickly(cpu::StackTop& top, domain::Vcpu& vcpu)
 {
-    Return const how = leave_quickly(top, vcpu);
-    return how == Return::sysret_kept ? Return::sysret : how == Return::iret_kept ? Return::iret : how;
+    constexpr bool kept = registers == Registers::callee_saved_kept;
+    if (vcpu.pv.failsafe_due || vcpu.pv.nmi_pending.load(relaxed) || top.work.load(relaxed) != 0) [[unlikely]]
+        return leave();
+    if (vcpu.events.needs_upcall()) {
+        pvcpu::deliver_events(vcpu, top.guest);
+        if (top.work.load(relaxed) != 0) [[unlikely]]
+            return leave();
+    }
+    if (!may_sysret(top.guest))
+        return detail::by_iret(kept ? Return::iret_kept : Return::iret);
+    return kept ? Return::sysret_kept : Return::sysret;
 }
 
 } // namespace rf::entry

@@ -138,6 +138,7 @@ private:
     [[nodiscard]] mm::Box<Fifo> leave_fifo();
 
     void set_pending(Port port, Channel& channel);
+    void set_pending_inline(Port port, Channel& channel);
     void finish(Port port, VcpuId id, Effect effect);
     void clear_pending(Port port, Channel& channel);
     [[nodiscard]] bool is_pending(Port port);

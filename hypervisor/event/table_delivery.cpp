@@ -26,7 +26,7 @@ namespace rf::event {
 }
 
 /// The caller holds this table's lock, or that of the table at the other end of the open channel.
-void EventTable::set_pending(Port port, Channel& channel)
+[[gnu::always_inline]] inline void EventTable::set_pending_inline(Port port, Channel& channel)
 {
     VcpuId const id = channel.vcpu.load(acquire);
     Fifo* fifo = fifo_.load();
@@ -41,31 +41,34 @@ void EventTable::set_pending(Port port, Channel& channel)
     finish(port, id, fifo->set_pending(port, channel));
 }
 
+void EventTable::set_pending(Port port, Channel& channel) { set_pending_inline(port, channel); }
+
 Status EventTable::send(Port port)
 {
     LockGuard guard(lock_);
     Channel* channel = find(port);
     if (!channel)
         return fail(Errno::einval);
+    EventTable* target = this;
     switch (channel->state) {
-    case ChannelState::interdomain: {
+    case ChannelState::interdomain:
         // Our lock keeps the far end connected to us, hence open, and its table alive.
-        EventTable& remote = *channel->remote;
-        remote.set_pending(channel->number, *remote.find(channel->number));
-        return {};
-    }
+        target = channel->remote;
+        port = channel->number;
+        channel = target->find(port);
+        break;
     case ChannelState::ipi:
-        set_pending(port, *channel);
-        return {};
+        break;
     case ChannelState::unbound:
         return {};
     case ChannelState::free:
     case ChannelState::reserved:
     case ChannelState::pirq:
     case ChannelState::virq:
-        break;
+        return fail(Errno::einval);
     }
-    return fail(Errno::einval);
+    target->set_pending_inline(port, *channel);
+    return {};
 }
 
 Status EventTable::unmask(Port port)

@@ -116,7 +116,7 @@ Granted<Mfn> GrantTable::hold(std::uint32_t ref, DomainId user, Access access)
     if (first) {
         entry.user = user;
         entry.frame = shared(words(ref)[1]).load(relaxed);
-        active_count_.fetch_add(1, relaxed);
+        active_count_.store(active_count_.load(relaxed) + 1, relaxed); // changed under the lock only
     }
     ++(access == Access::write ? entry.writers : entry.readers);
     return Mfn{entry.frame};
@@ -153,7 +153,7 @@ void GrantTable::let_go(std::uint32_t ref, Access access)
         over |= xen::GTF_writing;
     if (!entry.in_use()) {
         over |= xen::GTF_reading;
-        active_count_.fetch_sub(1, relaxed);
+        active_count_.store(active_count_.load(relaxed) - 1, relaxed);
     }
     if (over && !dying_)
         shared(words(ref)[0]).fetch_and(~over, release);

@@ -95,6 +95,13 @@ public:
             return fail(Errno::efault);
         return fetch<T>(address_of(index));
     }
+    /// The same into a place that is there already.
+    [[nodiscard]] Status read(std::uint64_t index, T& to) const
+    {
+        if (!reachable(index))
+            return fail(Errno::efault);
+        return copy_in(to, address_of(index));
+    }
     [[nodiscard]] Status put(std::uint64_t index, T const& value) const
     {
         if (!reachable(index))
@@ -116,7 +123,9 @@ public:
 private:
     [[nodiscard]] constexpr bool reachable(std::uint64_t index) const
     {
-        return index < count_ && index <= (~0ull - base_) / sizeof(T) - 1;
+        constexpr std::uint64_t plenty = 1ull << 40; // so many elements fit nowhere; below, the product cannot overflow
+        static_assert(sizeof(T) < 1ull << 23);
+        return index < count_ && index < plenty && base_ + (index + 1) * sizeof(T) - 1 >= base_;
     }
     std::uint64_t base_;
     std::uint64_t count_;

@@ -71,7 +71,8 @@ template <class Element, class Step, class Undo>
     for (std::uint64_t done = 0; done < elements.size(); ++done) {
         if (!budget.spend())
             return Outcome::again(call, {call[0], elements.address_of(done), elements.size() - done, 0, 0, 0});
-        Element element = TRY(elements.at(done));
+        Element element;
+        TRY(elements.read(done, element));
         step(element);
         if (Status const written = elements.put(done, element); !written) {
             undo(element);

@@ -367,9 +367,9 @@ Outcome mmuext_op(Call& call)
     pvmmu::Space& space = owner ? owner->space : call.domain.space;
     segment.more = finish_undoing(space, budget) == Progress::more;
     while (segment.status && !segment.more && segment.done < count) {
-        auto const op = operations.at(segment.done);
-        auto const outcome = op ? apply_extended(call, owner, *owner_id, *op, budget)
-                                : Result<Progress>{fail(op.error())};
+        xen::mmuext_op op;
+        Status const read = operations.read(segment.done, op);
+        auto const outcome = read ? apply_extended(call, owner, *owner_id, op, budget) : Result<Progress>{fail(read.error())};
         if (!outcome)
             segment.status = fail(outcome.error());
         else if (*outcome == Progress::more)

@@ -76,7 +76,7 @@ template <std::size_t Extra>
 
 constexpr std::array<std::uint64_t, 0> nothing{};
 
-void call_back(Vcpu& vcpu, Registers& regs, Callback const& callback, bool masks_events)
+[[gnu::always_inline]] inline void call_back(Vcpu& vcpu, Registers& regs, Callback const& callback, bool masks_events)
 {
     enter_handler(vcpu, regs, nothing, callback.address, masks_events);
 }
