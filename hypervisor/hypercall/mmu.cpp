@@ -354,9 +354,37 @@ namespace {
 
 } // namespace
 
+namespace {
+
+/// One operation, or the rest of one, on the caller's own tables.
+[[nodiscard]] Outcome single_operation(Call& call)
+{
+    Budget budget{entries_per_segment};
+    Segment segment;
+    segment.more = finish_undoing(call.domain.space, budget) == Progress::more;
+    if (!segment.more) {
+        xen::mmuext_op op;
+        TRY(guest::copy_in(op, call[0]));
+        Party owner = Party::self(call);
+        auto const outcome = apply_extended(call, owner, call.domain.id(), op, budget);
+        if (!outcome)
+            segment.status = fail(outcome.error());
+        else
+            segment.done = *outcome == Progress::done;
+        segment.more = segment.done != 1 && outcome;
+        if (!segment.more) // what the operation let go is undone before the guest goes on
+            segment.more = finish_undoing(call.domain.space, budget) == Progress::more;
+    }
+    return conclude(call, segment, 1, sizeof(xen::mmuext_op));
+}
+
+} // namespace
+
 Outcome mmuext_op(Call& call)
 {
     std::uint32_t const count = call.narrow(1) & ~preempted;
+    if (count == 1 && call[2] == 0 && call.narrow(3) == domid_self.value) // what kernels mostly ask for
+        return single_operation(call);
     Party owner;
     auto const owner_id = decode_frame_owner(call, static_cast<std::uint16_t>(call[3]), owner);
     if (!owner_id)
