@@ -21,9 +21,11 @@ $(BUILD)/obj/guests/bench/%.S.o: tests/bench/guest/%.S
 BENCH_FLAGS := -std=c++23 -O0 -g1 -Wall -Wextra -Werror -pthread -DRF_SOURCE_DIRECTORY='"$(CURDIR)"' -Itests/system -Itests/bench/host
 # make bench ONLY=M1,M9
 ONLY ?=
+# make bench PROFILE=1: where the instructions go, as well
+PROFILE ?=
 .PHONY: bench
-bench: hypervisor $(BUILD)/images/xen $(BUILD)/guests/bench $(BUILD)/bench/loader_end $(BUILD)/tests/bench
-	@$(BUILD)/tests/bench $(if $(ONLY),--only $(ONLY))
+bench: hypervisor $(BUILD)/images/xen $(BUILD)/guests/bench $(BUILD)/bench/loader_end $(BUILD)/bench/count.so $(BUILD)/tests/bench
+	@$(BUILD)/tests/bench $(if $(ONLY),--only $(ONLY)) $(if $(PROFILE),--profile)
 
 $(BUILD)/tests/bench: $(BENCH_OBJECTS) $(SYSTEM_DRIVER)
 	@mkdir -p $(@D); echo "LINK  $@"; $(CXX) $(BENCH_FLAGS) -o $@ $^

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 // bench: a guest kernel that counts what the hypervisor under it takes for each of its services, and prints one line per figure.
-// `only=M1,M9` takes some. It is meant for a machine whose time-stamp counter counts instructions (README.md).
+// `only=M1+M9` takes some. It is meant for a machine whose time-stamp counter counts instructions (README.md).
 #include "measure.hpp"
 
 using namespace rf::runtime;

@@ -6,6 +6,7 @@
 #define MARK_BEGIN 0x52464201  /* an operation begins */
 #define MARK_END 0x52464202    /* it ended */
 #define MARK_FIGURE 0x52464203 /* what was counted so far was warming up: a new figure begins */
+#define MARK_REST 0x52464204   /* the figure is complete: nothing counts until the next one */
 
 #ifdef __ASSEMBLER__
     .macro mark number

@@ -23,7 +23,7 @@ bool wanted(std::string_view name)
         return true;
     const auto family = name.substr(0, name.find('.'));
     while (!list.empty()) {
-        const auto word = list.substr(0, list.find(','));
+        const auto word = list.substr(0, list.find('+'));
         if (word == family || word == name)
             return true;
         list.remove_prefix(std::min(list.size(), word.size() + 1));

@@ -41,7 +41,8 @@ inline constexpr unsigned warming_rounds = 16;
     return std::uint64_t{high} << 32 | low;
 }
 
-/// Whether the command line asks for the figure: `only=M1,M9` asks for all whose name begins so, up to a dot.
+/// Whether the command line asks for the figure: `only=M1+M9` asks for all whose name begins so, up to a
+/// dot. (The loader takes commas for itself.)
 [[nodiscard]] bool wanted(std::string_view name);
 /// A figure that could not be taken.
 void refuse(std::string_view name, std::string_view why, long error);
@@ -76,6 +77,7 @@ void measure(std::string_view name, unsigned rounds, std::uint64_t units, Operat
         tally.add(gross(operation) - own);
         after();
     }
+    MARK(MARK_REST);
     tally.print(name, units);
 }
 
@@ -95,6 +97,7 @@ void measure_value(std::string_view name, unsigned rounds, std::uint64_t units, 
     Tally tally;
     for (unsigned i = 0; i < rounds; ++i)
         tally.add(operation());
+    MARK(MARK_REST);
     tally.print(name, units);
 }
 

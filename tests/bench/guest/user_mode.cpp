@@ -107,6 +107,7 @@ void measure_user_mode()
     if (wanted("M3")) {
         MARK(MARK_FIGURE);
         const Totals whole = run_user(bench_user_syscalls, rounds);
+        MARK(MARK_REST);
         print_figure("M3", rounds, whole.sum - rounds * reads_and_marks, whole.least - reads_and_marks);
     }
     if (wanted("M5")) {
@@ -114,6 +115,7 @@ void measure_user_mode()
         static_cast<void>(run_user(bench_user_timed_syscalls, warming_rounds));
         MARK(MARK_FIGURE);
         const Totals ways = run_user(bench_user_timed_syscalls, rounds);
+        MARK(MARK_REST);
         print_figure("M3.in", rounds, ways.sum - rounds * reads, ways.least - reads);
         print_figure("M5.user", rounds, ways.second_sum, ways.second_least);
     }
@@ -121,6 +123,7 @@ void measure_user_mode()
         static_cast<void>(run_user(bench_user_faults, warming_rounds));
         MARK(MARK_FIGURE);
         const Totals faults = run_user(bench_user_faults, rounds);
+        MARK(MARK_REST);
         print_figure("M6.pf_user", rounds, faults.sum - rounds * reads_and_marks, faults.least - reads_and_marks);
     }
     require(register_exceptions(), "put the handlers back");

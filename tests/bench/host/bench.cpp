@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 // bench: counts what Debian's Xen and Ringfort take for the same services to the same guest kernel on the same emulated machine,
 // prints one table and writes it down. Fails when a figure cannot be repeated to the instruction.
+#include <algorithm>
 #include <ctime>
 #include <fstream>
 #include <iostream>
 
 #include "harness/options.hpp"
+#include "profile.hpp"
 #include "runs.hpp"
 #include "table.hpp"
 
@@ -14,15 +16,16 @@ namespace {
 using namespace rf::bench;
 namespace fs = std::filesystem;
 
-constexpr auto usage = R"(usage: bench [--only M1,M9,...] [--xen FILE] [--ringfort FILE] [--ringfort-only]
+constexpr auto usage = R"(usage: bench [--only M1,M9,...] [--xen FILE] [--ringfort FILE] [--ringfort-only] [--profile]
   Writes docs/performance/exact.md when all figures are taken, and build/bench/exact.json always.
-  --ringfort-only takes Xen's figures from the last build/bench/xen.log: for work on Ringfort.
+  --ringfort-only takes Xen's figures from the last run: for work on Ringfort.
+  --profile counts inside the emulator, too: slow instructions and functions, into docs/performance/profile.md.
 )";
 
 struct Request {
     std::string only;
     fs::path xen, ringfort;
-    bool ringfort_only = false;
+    bool ringfort_only = false, profile = false;
 };
 
 [[noreturn]] void give_up(const std::string& why) {
@@ -45,6 +48,7 @@ Request parse(int count, char** words, const fs::path& build) {
         else if (word == "--xen") request.xen = value();
         else if (word == "--ringfort") request.ringfort = value();
         else if (word == "--ringfort-only") request.ringfort_only = true;
+        else if (word == "--profile") request.profile = true;
         else give_up(usage);
     }
     return request;
@@ -84,12 +88,21 @@ Results xen_results(const Request& request, const fs::path& build, const std::st
     return parse_results(std::string{std::istreambuf_iterator<char>{log}, {}});
 }
 
+void write_profile(const Request& request, const fs::path& build, const std::string& arguments, const std::string& heading) {
+    const auto xen = must(run_profile({"bench-xen-profile", request.xen, arguments}, build, {}));
+    const auto ringfort = must(run_profile({"bench-ringfort-profile", request.ringfort, arguments}, build, request.ringfort));
+    const auto text = profile_to_markdown(xen, ringfort);
+    std::cout << '\n' << text;
+    if (request.only.empty()) std::ofstream{rf::system::source_directory() / "docs/performance/profile.md"} << heading << text;
+}
+
 }  // namespace
 
 int main(int count, char** words) {
     const auto build = rf::system::build_directory();
     const Request request = parse(count, words, build);
-    const std::string arguments = request.only.empty() ? "" : "only=" + request.only;
+    std::string arguments = request.only.empty() ? "" : "only=" + request.only;
+    std::replace(arguments.begin(), arguments.end(), ',', '+');  // the loader takes commas for itself
     Results ringfort = must(run_twice({"bench-ringfort", request.ringfort, arguments}, build));
     Results xen = xen_results(request, build, arguments);
     const std::uint64_t loader = must(loader_end(build));
@@ -108,4 +121,7 @@ int main(int count, char** words) {
         fs::create_directories(rf::system::source_directory() / "docs/performance");
         std::ofstream{rf::system::source_directory() / "docs/performance/exact.md"} << report(rows, request, date, commit, build);
     }
+    if (request.profile)
+        write_profile(request, build, arguments,
+                      "# Where the instructions go\n\nWritten by `make bench PROFILE=1` on " + date + " at commit " + commit + "; see [README.md](README.md).\n\n");
 }

@@ -38,11 +38,13 @@ std::vector<std::string> command_of(const Run& run, const fs::path& build, const
             "-initrd", (build / "guests/bench").string() + " " + run.kernel_arguments};
 }
 
-Result<std::string> run_machine(const Run& run, const fs::path& build) {
+Result<std::string> run_machine(const Run& run, const fs::path& build, const std::vector<std::string>& more_words) {
     const auto log = build / "logs" / (run.name + ".log");
     fs::create_directories(log.parent_path());
     fs::remove(log);
-    auto process = system::Process::start(command_of(run, build, log), {});
+    auto command = command_of(run, build, log);
+    command.insert(command.end(), more_words.begin(), more_words.end());
+    auto process = system::Process::start(command, {});
     if (!process) return std::unexpected(process.error());
     const auto status = process->wait(machine_limit);
     if (!status) return std::unexpected(Failure{run.name + ": the machine did not end in time; see " + log.string()});

@@ -25,7 +25,8 @@ struct Run {
 [[nodiscard]] std::vector<std::string> command_of(const Run& run, const std::filesystem::path& build, const std::filesystem::path& log);
 
 /// Starts the machine, waits for its end and returns what its serial line said. Fails when it does not end in time.
-[[nodiscard]] Result<std::string> run_machine(const Run& run, const std::filesystem::path& build);
+[[nodiscard]] Result<std::string> run_machine(const Run& run, const std::filesystem::path& build,
+                                              const std::vector<std::string>& more_words = {});
 
 /// Two runs of the bench kernel, which must agree to the instruction.
 [[nodiscard]] Result<Results> run_twice(const Run& run, const std::filesystem::path& build);

@@ -20,9 +20,11 @@ struct Counter {
     const char* kind = "-";
 };
 
-std::unordered_map<std::uint64_t, std::unique_ptr<Counter>> counters;
+// Never destroyed: the emulator tells us of its end after our destructors.
+auto& counters = *new std::unordered_map<std::uint64_t, std::unique_ptr<Counter>>;
 std::FILE* output = nullptr;
 bool in_window = false;
+bool resting = true;
 std::uint64_t windows = 0;
 unsigned figure = 0;  // 0: before the first mark
 
@@ -41,9 +43,9 @@ const char* kind_of(const unsigned char* code, std::size_t size) {
     switch (byte(1)) {
     case 0x30:
     case 0x32: return "msr";
-    case 0x22: return (byte(2) >> 3 & 7) == 3 ? "cr3" : "-";
-    case 0x01: return byte(2) < 0xc0 && (byte(2) >> 3 & 7) == 7 ? "invlpg" : "-";
-    case 0x38: return byte(2) == 0x82 ? "invlpg" : "-";
+    case 0x22: return (byte(2) >> 3 & 7) == 3 ? "cr3" : (byte(2) >> 3 & 7) == 4 ? "flush" : "-";
+    case 0x01: return byte(2) < 0xc0 && (byte(2) >> 3 & 7) == 7 ? "flush" : "-";
+    case 0x38: return byte(2) == 0x82 ? "flush" : "-";
     case 0xae: return byte(2) >= 0xe8 ? "fence" : "-";
     default: return "-";
     }
@@ -61,12 +63,16 @@ void on_instruction(unsigned, void* context) {
     if (in_window) ++static_cast<Counter*>(context)->count;
 }
 
-void on_begin(unsigned, void*) { in_window = true, ++windows; }
+void on_begin(unsigned, void*) {
+    if (!resting) in_window = true, ++windows;
+}
+void on_rest(unsigned, void*) { in_window = false, resting = true; }
 void on_end(unsigned, void*) { in_window = false; }
 void on_figure(unsigned, void*) {
     write_figure();
     ++figure;
     windows = 0;
+    resting = false;
     for (auto& [address, counter] : counters) counter->count = 0;
 }
 
@@ -78,6 +84,7 @@ ExecutionCallback mark_callback(const unsigned char* code, std::size_t size) {
     case MARK_BEGIN: return on_begin;
     case MARK_END: return on_end;
     case MARK_FIGURE: return on_figure;
+    case MARK_REST: return on_rest;
     default: return nullptr;
     }
 }
