@@ -8,6 +8,7 @@
 
 #include "base/address_map.hpp"
 #include "base/result.hpp"
+#include "xen/trap.h"
 
 #include <cstddef>
 #include <cstring>
@@ -30,6 +31,23 @@ extern "C" std::uint64_t guest_copy_words(void* to, void const* from, std::uint6
 inline constexpr std::size_t most_words = 16;
 /// The same for four bytes.
 extern "C" std::uint64_t guest_copy_dword(void* to, void const* from);
+
+/// Interrupted state as a frame at `to`: rcx r11 [error code] rip cs rflags rsp ss, of which the caller makes the words for cs
+/// and rflags. False on a fault.
+extern "C" std::uint64_t guest_put_interrupted(std::uint64_t to, xen::cpu_user_regs const* regs, std::uint64_t cs, std::uint64_t rflags);
+extern "C" std::uint64_t guest_put_interrupted_with_error(std::uint64_t to, xen::cpu_user_regs const* regs, std::uint64_t cs,
+                                                          std::uint64_t rflags, std::uint64_t error_code);
+inline constexpr std::uint64_t interrupted_words = 7;
+[[nodiscard]] inline bool put_interrupted(std::uint64_t to, xen::cpu_user_regs const& regs, std::uint64_t cs, std::uint64_t rflags)
+{
+    return address_map::guest_range_ok(to, interrupted_words * 8) && guest_put_interrupted(to, &regs, cs, rflags) == 0;
+}
+[[nodiscard]] inline bool put_interrupted(std::uint64_t to, xen::cpu_user_regs const& regs, std::uint64_t cs, std::uint64_t rflags,
+                                          std::uint64_t error_code)
+{
+    return address_map::guest_range_ok(to, (interrupted_words + 1) * 8) &&
+           guest_put_interrupted_with_error(to, &regs, cs, rflags, error_code) == 0;
+}
 
 template <class T>
 concept AbiType = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>;

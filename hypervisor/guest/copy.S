@@ -4,6 +4,13 @@
 //
 //   rdi destination   rsi source (copy) / unused (clear)   rdx bytes   ->   rax bytes left
 
+// xen::cpu_user_regs; access.cpp asserts them
+#define REGS_R11 48
+#define REGS_RCX 88
+#define REGS_RIP 128
+#define REGS_RSP 152
+#define REGS_SS 160
+
     .text
 
     .macro fixup from, to
@@ -68,6 +75,40 @@ guest_copy_dword:
     fixup 1b, guest_copy_words_fault
     fixup 2b, guest_copy_words_fault
     .size guest_copy_dword, . - guest_copy_dword
+
+// A guest's interrupted state onto its stack: rcx r11 [error code] rip cs rflags rsp ss.
+// rdi destination   rsi cpu_user_regs   rdx word for cs   rcx word for rflags   r8 error code   ->   rax as above
+    .macro put_word offset, register
+9:  mov \register, \offset(%rdi)
+    fixup 9b, guest_copy_words_fault
+    .endm
+    .macro put_interrupted name, after
+    .globl \name
+    .hidden \name
+    .type \name, @function
+\name:
+    mov REGS_RCX(%rsi), %rax
+    put_word 0, %rax
+    mov REGS_R11(%rsi), %rax
+    put_word 8, %rax
+    mov REGS_RIP(%rsi), %rax
+    put_word 16+\after, %rax
+    put_word 24+\after, %rdx
+    put_word 32+\after, %rcx
+    mov REGS_RSP(%rsi), %rax
+    put_word 40+\after, %rax
+    movzwl REGS_SS(%rsi), %eax
+    put_word 48+\after, %rax
+    .if \after
+    put_word 16, %r8
+    .endif
+    xor %eax, %eax
+    ret
+    .size \name, . - \name
+    .endm
+
+    put_interrupted guest_put_interrupted, 0
+    put_interrupted guest_put_interrupted_with_error, 8
 
     .globl guest_clear
     .hidden guest_clear

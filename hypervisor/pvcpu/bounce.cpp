@@ -11,6 +11,7 @@
 #include "xen/mmu.h"
 #include "xen/trap.h"
 
+#include <algorithm>
 #include <array>
 
 namespace rf::pvcpu {
@@ -33,6 +34,23 @@ using Registers = xen::cpu_user_regs;
     return flags;
 }
 
+template <std::size_t Extra>
+[[nodiscard]] inline bool put_frame(std::uint64_t at, Registers const& regs, std::array<std::uint64_t, Extra> const& extra,
+                                    std::uint64_t cs, std::uint64_t flags)
+{
+    if constexpr (Extra == 0) {
+        return guest::put_interrupted(at, regs, cs, flags);
+    } else if constexpr (Extra == 1) {
+        return guest::put_interrupted(at, regs, cs, flags, extra[0]);
+    } else {
+        std::array<std::uint64_t, guest::interrupted_words + Extra> frame{regs.rcx, regs.r11};
+        std::copy(extra.begin(), extra.end(), frame.begin() + 2);
+        std::array<std::uint64_t, 5> const rest{regs.rip, cs, flags, regs.rsp, regs.ss};
+        std::copy(rest.begin(), rest.end(), frame.begin() + 2 + Extra);
+        return guest::copy_out(at, frame).has_value();
+    }
+}
+
 /// Pushes the interrupted state with the `extra` words behind r11, and continues the vCPU at `address`.
 template <std::size_t Extra>
 [[gnu::always_inline]] inline void enter_handler(Vcpu& vcpu, Registers& regs, std::array<std::uint64_t, Extra> const& extra,
@@ -40,24 +58,15 @@ template <std::size_t Extra>
 {
     bool const was_in_kernel = vcpu.pv.in_kernel;
     bool const masked = vcpu.events.upcall_masked();
-    std::array<std::uint64_t, 7 + Extra> frame; // rcx r11 ... and the five words of iretq
-    frame[0] = regs.rcx;
-    frame[1] = regs.r11;
-    for (std::size_t i = 0; i < Extra; ++i)
-        frame[2 + i] = extra[i];
-    frame[2 + Extra] = regs.rip;
-    frame[3 + Extra] = (was_in_kernel ? regs.cs & ~3u : regs.cs) | (masked ? 1ull << 32 : 0);
-    frame[4 + Extra] = visible_flags(vcpu, regs.rflags, masked);
-    frame[5 + Extra] = regs.rsp;
-    frame[6 + Extra] = regs.ss;
-
+    std::uint64_t const cs = (was_in_kernel ? regs.cs & ~3u : regs.cs) | (masked ? 1ull << 32 : 0);
+    std::uint64_t const flags = visible_flags(vcpu, regs.rflags, masked);
     std::uint64_t stack = regs.rsp;
     if (!was_in_kernel) {
         enter_kernel(vcpu);
         stack = vcpu.pv.kernel_stack;
     }
-    stack = (stack & ~15ull) - sizeof frame;
-    if (!guest::copy_out(stack, frame)) [[unlikely]]
+    stack = (stack & ~15ull) - (guest::interrupted_words + Extra) * 8;
+    if (!put_frame(stack, regs, extra, cs, flags)) [[unlikely]]
         return vcpu.domain().crash("its kernel stack cannot take an exception frame");
     if (masks_events)
         vcpu.events.mask_upcalls();
