@@ -34,6 +34,15 @@ $(BUILD)/obj/bench/%.o: tests/bench/host/%.cpp
 	@mkdir -p $(@D); echo "TEST  $<"
 	@$(CXX) $(BENCH_FLAGS) -MMD -MP -c -o $@ $<
 
+# Part of make test: how figures are read and judged.
+BENCH_TEST_OBJECTS := $(BUILD)/obj/bench/table_test.o $(BUILD)/obj/bench/figures.o $(BUILD)/obj/bench/table.o
+$(BUILD)/tests/bench_table: $(BENCH_TEST_OBJECTS)
+	@mkdir -p $(@D); echo "LINK  $@"; $(CXX) $(BENCH_FLAGS) -o $@ $^ -lgtest -lgtest_main
+
+$(BUILD)/obj/bench/%_test.o: tests/bench/test/%_test.cpp
+	@mkdir -p $(@D); echo "TEST  $<"
+	@$(CXX) $(BENCH_FLAGS) -MMD -MP -c -o $@ $<
+
 $(BUILD)/bench/loader_end: tests/bench/loader_end.S
 	@mkdir -p $(@D); echo "AS    $<"
 	@$(CXX) -m32 -nostdlib -static -no-pie -Wl,-Ttext=0x100000 -Wl,-N -Wl,--build-id=none -Wl,-e,start -o $@ $<
