@@ -52,7 +52,7 @@ namespace detail {
     return access == Access::write ? mm::MappingAccess::write : mm::MappingAccess::read;
 }
 
-[[nodiscard]] inline Status reference(Mfn frame, DomainId owner, Access access)
+[[nodiscard, gnu::always_inline]] inline Status reference(Mfn frame, DomainId owner, Access access)
 {
     if (mm::Frame* const known = mm::frames.find(frame); known && mm::take_mapping(*known, owner, mapping(access))) [[likely]]
         return {};
