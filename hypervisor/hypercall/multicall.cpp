@@ -26,6 +26,7 @@ constexpr std::uint32_t entries_per_batch = 64;
     if (!handler)
         return fail(Errno::enosys);
     xen::cpu_user_regs registers; // only the arguments are looked at
+#pragma GCC unroll 6
     for (unsigned i = 0; i < 6; ++i)
         registers.*argument_registers[i] = entry.args[i];
     Call inner{call.vcpu, call.domain, registers, true};
@@ -52,12 +53,11 @@ Outcome multicall(Call& call)
     while (done < count) {
         if (done == entries_per_batch)
             return rest();
-        auto entry = entries.at(done);
-        if (!entry)
-            return fail(entry.error());
-        Outcome const outcome = run_entry(call, *entry);
+        xen::multicall_entry entry;
+        TRY(entries.read(done, entry));
+        Outcome const outcome = run_entry(call, entry);
         if (outcome.is_again()) {
-            if (Status stored = entries.put(done, *entry); !stored)
+            if (Status stored = entries.put(done, entry); !stored)
                 return fail(stored.error());
             return rest();
         }
