@@ -27,7 +27,7 @@ Verdict judge(const Row& row) {
     if (!ratio) return Verdict::untaken;
     if (!row.target.at_most) return Verdict::informative;
     if (*ratio > *row.target.at_most) return Verdict::missed;
-    return row.target.aim && *ratio > *row.target.aim ? Verdict::held : Verdict::reached;
+    return row.target.aim && *ratio <= *row.target.aim ? Verdict::reached : Verdict::held;
 }
 
 std::string spelled(Verdict verdict) {
