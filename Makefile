@@ -25,9 +25,9 @@ HV_OBJECTS := $(patsubst hypervisor/%,$(BUILD)/hypervisor/%.o,$(HV_SOURCES))
 HV_INCLUDES := -Ihypervisor -Iguest-abi
 HV_FLAGS := -std=c++23 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -fPIE -fvisibility=hidden -mcmodel=small \
 	-mno-red-zone -mgeneral-regs-only -fno-threadsafe-statics -fno-asynchronous-unwind-tables -fno-stack-protector \
-	-fcf-protection=none -fno-omit-frame-pointer -ffunction-sections -fdata-sections -fno-strict-aliasing $(WARNINGS)
+	-fcf-protection=none -ffunction-sections -fdata-sections -fno-strict-aliasing $(WARNINGS)
 # make CHECKS=1: the hypervisor watches over its own rules as it runs (hypervisor/base/checks.hpp)
-HV_FLAGS += $(if $(CHECKS),-DRF_CHECKS)
+HV_FLAGS += $(if $(CHECKS),-DRF_CHECKS -fno-omit-frame-pointer,-fomit-frame-pointer)
 HV_LINK := -Wl,--no-relax -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=sha1 -Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack
 
 .PHONY: all hypervisor
@@ -51,7 +51,7 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 # ---- other components ----------------------------------------------------------------------------------------------
 
 -include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/models/models.mk tests/house/house.mk tests/host/host.mk dom0-tools/tools.mk \
-	pv-drivers/drivers.mk pv-drivers/examples.mk tests/hostile/hostile.mk tests/fuzz/fuzz.mk
+	pv-drivers/drivers.mk pv-drivers/examples.mk tests/hostile/hostile.mk tests/fuzz/fuzz.mk tests/bench/bench.mk
 
 # ---- Debian packages that building and testing need ------------------------------------------------------------------
 
@@ -70,7 +70,7 @@ deps:
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests fuzz models house
+TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests fuzz models house bench_table
 STORIES := debian dom0_boot lifecycle split_drivers hostile oracle_guest scheduling boot_errors example_guest store
 # Also told, but too long for every change: make test-long
 LONG_STORIES := survival density

@@ -38,10 +38,10 @@ inline constexpr std::uint64_t direct_map_end = hypervisor_end;
 /// True when [address, address + bytes) is canonical and touches no hypervisor address: guests may be asked to use it.
 [[nodiscard]] constexpr bool guest_range_ok(std::uint64_t address, std::uint64_t bytes)
 {
+    constexpr std::uint64_t low_half_end = 1ull << 47; // and from there to hypervisor_start no address is canonical
+    static_assert(hypervisor_start == ~(low_half_end - 1));
     std::uint64_t const last = address + (bytes ? bytes - 1 : 0);
-    if (last < address || !is_canonical(address) || !is_canonical(last))
-        return false;
-    return last < hypervisor_start || address >= hypervisor_end;
+    return last >= address && (last < low_half_end || address >= hypervisor_end);
 }
 
 /// Writable view of a RAM frame.

@@ -40,8 +40,10 @@ struct StackTop {
     domain::Vcpu* current;         ///< vCPU loaded on this CPU; null while idle
     CpuId cpu;
     Atomic<std::uint32_t> work;    ///< Work bits
-    std::uint64_t scratch;         ///< saved by the syscall stub
-    std::uint64_t reserved;
+    // For entry/system_calls.S:
+    std::uint64_t scratch[2];      ///< registers of the guest while the short ways work
+    void const* pv;                ///< domain::PvState of `current`
+    void const* live_info;         ///< where the pointer to its vcpu_info is
 };
 static_assert(sizeof(StackTop) % 16 == 8 || sizeof(StackTop) % 16 == 0);
 

@@ -67,8 +67,6 @@ void flush_local(FlushRange range)
         invalidate_page(range.start + i * page_size);
 }
 
-void load_root(Mfn root) { write_cr3(root.value << page_shift); }
-
 void load_root_and_flush(Mfn root)
 {
     std::uint64_t const moment = tick();
@@ -87,16 +85,19 @@ void flush_cpus(CpuMask cpus, FlushRange range)
 {
     CpuId const self = current_id();
     CpuMask const others = (cpus & online()) - CpuMask::of(self);
-    Slot& slot = slots[self];
-    if (!others.empty()) {
-        slot.request = range;
-        slot.unanswered.store(others.bits(), release);
-        others.for_each([&](CpuId cpu) {
-            // One interrupt is enough for all that ask before it is answered.
-            if (slots[cpu].askers.fetch_or(1ull << self, std::memory_order_seq_cst) == 0)
-                local_apic::send(cpu, vector::ipi);
-        });
+    if (others.empty()) [[likely]] {
+        if (cpus.contains(self))
+            flush_local(range);
+        return;
     }
+    Slot& slot = slots[self];
+    slot.request = range;
+    slot.unanswered.store(others.bits(), release);
+    others.for_each([&](CpuId cpu) {
+        // One interrupt is enough for all that ask before it is answered.
+        if (slots[cpu].askers.fetch_or(1ull << self, std::memory_order_seq_cst) == 0)
+            local_apic::send(cpu, vector::ipi);
+    });
     if (cpus.contains(self))
         flush_local(range);
     while (slot.unanswered.load(acquire) != 0)

@@ -10,6 +10,7 @@
 
 #include "base/cpu_mask.hpp"
 #include "base/types.hpp"
+#include "cpu/insn.hpp"
 
 namespace rf::cpu {
 
@@ -33,7 +34,7 @@ void flush_local(FlushRange range);
 void flush_cpus(CpuMask cpus, FlushRange range = FlushRange::all());
 
 /// Switches to another root; global translations stay (another table of the same domain).
-void load_root(Mfn root);
+inline void load_root(Mfn root) { write_cr3(root.value << page_shift); }
 /// Switches to another root and drops all translations (another domain).
 void load_root_and_flush(Mfn root);
 

@@ -18,3 +18,10 @@ inline constexpr std::uint8_t error = 0xfe; ///< the local APIC saw an error
 inline constexpr std::uint8_t spurious = 0xff;
 
 } // namespace rf::cpu::vector
+
+namespace rf::cpu {
+
+/// cpu_user_regs.entry_vector after SYSCALL, and of frames that may go back by SYSRET if rcx and r11 say what rip and rflags say.
+inline constexpr std::uint32_t entry_by_syscall = 0x100;
+
+} // namespace rf::cpu

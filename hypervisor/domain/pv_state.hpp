@@ -27,16 +27,21 @@ struct Callback {
 struct PvState {
     /// Guest kernel mode or guest user mode; both are ring 3 to the processor.
     bool in_kernel = true;
+    /// SYSCALL in user mode may take the short way of entry/system_calls.S (pvcpu/mode.hpp says when).
+    bool quick_bounce = false;
+    /// What the guest must hear before it goes on; entry.S reads both at once.
+    Atomic<bool> nmi_pending{false};
+    bool failsafe_due = false; ///< a segment register could not be loaded at resume
     /// Holds a level-4 table use each while valid.
     Mfn kernel_root;
     Mfn user_root;
 
     std::uint64_t kernel_stack = 0; ///< stack_switch: where frames from user mode go
+    Callback syscall;
     std::uint16_t kernel_stack_selector = 0;
 
     std::array<TrapGate, 256> traps{};
-    Callback event, failsafe, syscall, syscall32, sysenter, nmi;
-    Atomic<bool> nmi_pending{false};
+    Callback event, failsafe, syscall32, sysenter, nmi;
 
     /// Segment state while the vCPU is not loaded; while it is, the hardware holds it. `gs_base` belongs to the current
     /// mode and `other_gs_base` to the other one, as SWAPGS sees them.
@@ -57,9 +62,6 @@ struct PvState {
     std::uint64_t io_bitmap = 0;      ///< guest address of its I/O permission bitmap
     unsigned io_bitmap_ports = 0;
     std::array<std::uint64_t, 8> debug{}; ///< dr0-3, 6, 7
-
-    /// Segment register load failed at resume: deliver the failsafe callback.
-    bool failsafe_due = false;
 };
 
 } // namespace rf::domain

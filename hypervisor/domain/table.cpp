@@ -27,10 +27,8 @@ constinit Hook after_reap = nullptr;
 
 } // namespace
 
-DomainRef::~DomainRef()
+void DomainRef::release()
 {
-    if (!domain_)
-        return;
     bool const was_last_user = domain_->references.fetch_sub(1, acq_rel) == 2;
     if (was_last_user && domain_->life.load(acquire) == LifeState::dead)
         cpu::raise(cpu::Work::deferred);

@@ -17,12 +17,17 @@ public:
         std::swap(domain_, other.domain_);
         return *this;
     }
-    ~DomainRef();
+    ~DomainRef()
+    {
+        if (domain_)
+            release();
+    }
     Domain* operator->() const { return domain_; }
     Domain& operator*() const { return *domain_; }
     explicit operator bool() const { return domain_ != nullptr; }
 
 private:
+    void release();
     Domain* domain_ = nullptr;
 };
 

@@ -13,52 +13,7 @@
 //
 // C++ comes back only when the guest is to be resumed; eax tells whether SYSRET may be used (see leave.cpp).
 
-#include "entry/layout.h"
-
-    .macro save_registers
-    push %rdi
-    push %rsi
-    push %rdx
-    push %rcx
-    push %rax
-    push %r8
-    push %r9
-    push %r10
-    push %r11
-    push %rbx
-    push %rbp
-    push %r12
-    push %r13
-    push %r14
-    push %r15
-    .endm
-
-    .macro restore_registers
-    pop %r15
-    pop %r14
-    pop %r13
-    pop %r12
-    pop %rbp
-    pop %rbx
-    pop %r11
-    pop %r10
-    pop %r9
-    pop %r8
-    pop %rax
-    pop %rcx
-    pop %rdx
-    pop %rsi
-    pop %rdi
-    .endm
-
-    .macro call_with_frame function
-    mov %rsp, %rdi
-    sub $8, %rsp
-    xor %ebp, %ebp                      // ends back traces
-    cld
-    call \function
-    add $8, %rsp
-    .endm
+#include "entry/frame.h"
 
     .text
 
@@ -102,6 +57,8 @@ entry_common:
 entry_from_guest:
     save_registers
     call_with_frame on_guest_trap
+    .globl resume_guest, iret_to_guest
+    .hidden resume_guest, iret_to_guest
 resume_guest:
     test %eax, %eax
     jnz resume_by_sysret
@@ -182,25 +139,7 @@ entry_machine_check:
     call_with_frame on_fatal_exception
     ud2
 
-// ---- system calls --------------------------------------------------------------------------------------------------
-// The per-CPU stub has stored the guest's rsp in its slot and left our rsp at that slot (cpu/syscall_stubs.cpp).
-
-    .macro syscall_frame code_selector
-    movq $0xe02b, 8(%rsp)
-    push %r11
-    push $\code_selector
-    push %rcx
-    push $0
-    movl $ENTRY_SYSCALL, 4(%rsp)
-    save_registers
-    .endm
-
-    .globl entry_syscall64
-    .hidden entry_syscall64
-entry_syscall64:
-    syscall_frame 0xe033
-    call_with_frame on_syscall
-    jmp resume_guest
+// ---- system calls: SYSCALL of 64-bit code is in system_calls.S ---------------------------------------------------------
 
     .globl entry_syscall32
     .hidden entry_syscall32

@@ -20,13 +20,27 @@
 namespace rf::entry {
 namespace {
 
-using Registers = xen::cpu_user_regs;
+using Picture = xen::cpu_user_regs;
 
-static_assert(offsetof(Registers, error_code) == FRAME_ERROR_CODE);
-static_assert(offsetof(Registers, es) == FRAME_ES);
+static_assert(offsetof(Picture, error_code) == FRAME_ERROR_CODE);
+static_assert(offsetof(Picture, es) == FRAME_ES);
 static_assert(sizeof(cpu::StackTop) == STACK_TOP_SIZE);
 static_assert(offsetof(cpu::StackTop, guest) == 0);
+static_assert(offsetof(Picture, rsp) == FRAME_RSP);
+static_assert(offsetof(cpu::StackTop, work) == FRAME_RSP + TOP_WORK);
+static_assert(offsetof(cpu::StackTop, scratch) == FRAME_RSP + TOP_SCRATCH);
+static_assert(offsetof(cpu::StackTop, pv) == FRAME_RSP + TOP_PV);
+static_assert(offsetof(cpu::StackTop, live_info) == FRAME_RSP + TOP_LIVE_INFO);
+static_assert(offsetof(domain::PvState, in_kernel) == PV_IN_KERNEL && offsetof(domain::PvState, quick_bounce) == PV_QUICK_BOUNCE);
+static_assert(offsetof(domain::PvState, nmi_pending) == PV_URGENT && offsetof(domain::PvState, failsafe_due) == PV_URGENT + 1);
+static_assert(offsetof(domain::PvState, kernel_root) == PV_KERNEL_ROOT && offsetof(domain::PvState, user_root) == PV_USER_ROOT);
+static_assert(offsetof(domain::PvState, kernel_stack) == PV_KERNEL_STACK && offsetof(domain::PvState, syscall) == PV_SYSCALL);
+static_assert(offsetof(xen::vcpu_info, evtchn_upcall_pending) == INFO_PENDING);
+static_assert(offsetof(xen::vcpu_info, evtchn_upcall_mask) == INFO_MASK);
+static_assert(offsetof(xen::iret_context, flags) == IRET_FLAGS && offsetof(xen::iret_context, rip) == IRET_RIP && offsetof(xen::iret_context, rsp) == IRET_RSP);
+static_assert(sizeof(xen::iret_context) == IRET_SIZE);
 static_assert(STACK_TOP_SIZE % 16 == 8, "RSP0 must be 16-byte aligned or the processor would move it");
+static_assert(cpu::entry_by_syscall == ENTRY_SYSCALL);
 static_assert(address_map::cpu_block_size == BLOCK_SIZE && cpu::block::stack_end == BLOCK_STACK_END);
 
 void on_interrupt(std::uint8_t vector)
@@ -52,26 +66,27 @@ void on_interrupt(std::uint8_t vector)
     }
 }
 
-[[nodiscard]] bool is_exception(Registers const& regs) { return regs.entry_vector < 32; }
+[[nodiscard]] bool is_exception(Picture const& regs) { return regs.entry_vector < 32; }
 
 } // namespace
 
 extern "C" {
 
-void on_hypervisor_exception(Registers& regs); // cpu/exception.cpp
+void on_hypervisor_exception(Picture& regs); // cpu/exception.cpp
 
 /// An exception or interrupt in guest mode.
-Return on_guest_trap(Registers& regs)
+Return on_guest_trap(cpu::StackTop& top)
 {
-    if (is_exception(regs))
-        pvcpu::on_exception(*cpu::current_vcpu(), regs);
+    domain::Vcpu& vcpu = *top.current;
+    if (is_exception(top.guest)) [[likely]]
+        pvcpu::on_exception(vcpu, top.guest);
     else
-        on_interrupt(static_cast<std::uint8_t>(regs.entry_vector));
-    return leave();
+        on_interrupt(static_cast<std::uint8_t>(top.guest.entry_vector));
+    return leave_quickly<Registers::changed>(top, vcpu);
 }
 
 /// An interrupt of the idle loop, or a fault that the hypervisor foresaw.
-void on_hypervisor_trap(Registers& regs)
+void on_hypervisor_trap(Picture& regs)
 {
     if (is_exception(regs))
         on_hypervisor_exception(regs);
@@ -80,37 +95,43 @@ void on_hypervisor_trap(Registers& regs)
 }
 
 /// A CPU begins to serve guests.
-Return on_begin(Registers&) { return leave(); }
+Return on_begin(Picture&) { return leave(); }
 
-Return on_syscall(Registers& regs)
+/// SYSCALL in guest kernel mode.
+Return on_hypercall(cpu::StackTop& top)
 {
-    domain::Vcpu& vcpu = *cpu::current_vcpu();
-    if (vcpu.pv.in_kernel)
-        hypercall::dispatch(vcpu, regs);
-    else
-        pvcpu::bounce_syscall(vcpu, regs);
-    return leave();
+    domain::Vcpu& vcpu = *top.current;
+    hypercall::dispatch(vcpu, top.guest);
+    return leave_quickly<Registers::callee_saved_kept>(top, vcpu);
 }
 
-Return on_syscall32(Registers& regs)
+/// SYSCALL in guest user mode, where the short way was not open.
+Return on_syscall(cpu::StackTop& top)
+{
+    domain::Vcpu& vcpu = *top.current;
+    pvcpu::bounce_syscall(vcpu, top.guest);
+    return leave_quickly<Registers::callee_saved_kept>(top, vcpu);
+}
+
+Return on_syscall32(Picture& regs)
 {
     pvcpu::bounce_syscall32(*cpu::current_vcpu(), regs);
     return leave();
 }
 
-Return on_sysenter(Registers& regs)
+Return on_sysenter(Picture& regs)
 {
     pvcpu::bounce_sysenter(*cpu::current_vcpu(), regs);
     return leave();
 }
 
-Return on_refused_return(Registers& regs)
+Return on_refused_return(Picture& regs)
 {
     pvcpu::on_refused_return(*cpu::current_vcpu(), regs);
     return leave();
 }
 
-void on_nmi(Registers&)
+void on_nmi(Picture&)
 {
     cpu::stop_if_asked();
     // A board NMI is Dom0's business; it hears it when its first vCPU next leaves the hypervisor.
@@ -120,7 +141,7 @@ void on_nmi(Registers&)
 }
 
 /// Double fault or machine check: nothing can be trusted any more.
-void on_fatal_exception(Registers& regs)
+void on_fatal_exception(Picture& regs)
 {
     on_hypervisor_exception(regs);
     panic("an exception that cannot be survived");

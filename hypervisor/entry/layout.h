@@ -4,7 +4,8 @@
 
 #define FRAME_ERROR_CODE 120   /* cpu_user_regs */
 #define FRAME_ES 168
-#define STACK_TOP_SIZE 232     /* cpu::StackTop */
+#define FRAME_RSP 152
+#define STACK_TOP_SIZE 248     /* cpu::StackTop */
 #define BLOCK_SIZE 0x20000     /* per-CPU block */
 #define BLOCK_STACK_END 0x10000
 #define VECTOR_DEBUG 1
@@ -12,3 +13,31 @@
 #define VECTOR_DOUBLE_FAULT 8
 #define VECTOR_MACHINE_CHECK 18
 #define ENTRY_SYSCALL 0x100    /* cpu_user_regs.entry_vector after SYSCALL */
+
+/* StackTop, as seen from guest.rsp, where the SYSCALL stub leaves the stack pointer */
+#define TOP_WORK 60
+#define TOP_SCRATCH 64
+#define TOP_PV 80
+#define TOP_LIVE_INFO 88
+/* domain::PvState */
+#define PV_IN_KERNEL 0
+#define PV_QUICK_BOUNCE 1
+#define PV_URGENT 2            /* nmi_pending and failsafe_due, 16 bits */
+#define PV_KERNEL_ROOT 8
+#define PV_USER_ROOT 16
+#define PV_KERNEL_STACK 24
+#define PV_SYSCALL 32
+/* xen::vcpu_info */
+#define INFO_PENDING 0
+#define INFO_MASK 1
+/* xen::iret_context */
+#define IRET_RAX 0
+#define IRET_R11 8
+#define IRET_RCX 16
+#define IRET_FLAGS 24
+#define IRET_RIP 32
+#define IRET_CS 40
+#define IRET_RFLAGS 48
+#define IRET_RSP 56
+#define IRET_SS 64
+#define IRET_SIZE 72

@@ -9,8 +9,8 @@
 #include "domain/domain.hpp"
 #include "domain/teardown.hpp"
 #include "domain/vcpu.hpp"
-#include "entry/layout.h"
 #include "pvcpu/bounce.hpp"
+#include "pvcpu/mode.hpp"
 #include "pvcpu/switch.hpp"
 #include "sched/scheduler.hpp"
 #include "time/clock.hpp"
@@ -39,6 +39,9 @@ void put_on(Vcpu& vcpu)
 {
     pvcpu::load(vcpu);
     vcpu.time.scheduled_in(vcpu.runstate(), loaded_space(vcpu), vcpu.domain().runstate_protocol());
+    cpu::stack_top().pv = &vcpu.pv;
+    cpu::stack_top().live_info = &vcpu.events.info_pointer();
+    pvcpu::choose_bounce(vcpu);
 }
 
 /// Asks the scheduler again and changes vCPUs if it says so.
@@ -79,16 +82,6 @@ void deliver(Vcpu& vcpu, xen::cpu_user_regs& regs)
         pvcpu::deliver_events(vcpu, regs);
 }
 
-/// SYSRET takes rip from rcx and rflags from r11 and cannot refuse; with an address that is not canonical it would fault
-/// in ring 0, so everything is looked at just before.
-[[nodiscard]] Return way_back(xen::cpu_user_regs const& regs)
-{
-    constexpr std::uint64_t needs_iret = cpu::rflags::tf | cpu::rflags::rf | cpu::rflags::vm;
-    bool const like_syscall = regs.entry_vector == ENTRY_SYSCALL && regs.rcx == regs.rip && regs.r11 == regs.rflags &&
-                              regs.cs == xen::FLAT_RING3_CS64 && regs.ss == xen::FLAT_RING3_SS64;
-    return like_syscall && is_canonical(regs.rip) && !(regs.rflags & needs_iret) ? Return::sysret : Return::iret;
-}
-
 } // namespace
 
 Return leave()
@@ -105,7 +98,7 @@ Return leave()
         }
         deliver(*top.current, top.guest);
         if (top.work.load(relaxed) == 0)
-            return way_back(top.guest);
+            return may_sysret(top.guest) ? Return::sysret : Return::iret;
     }
 }
 

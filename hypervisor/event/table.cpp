@@ -53,23 +53,11 @@ Status EventTable::allow_pirqs(PirqControl& control, std::uint32_t count)
     return {};
 }
 
-Channel* EventTable::find(Port port)
-{
-    if (port >= existing_ports())
-        return nullptr;
-    return &buckets_[port / channels_per_bucket]->channels[port % channels_per_bucket];
-}
-
 Channel* EventTable::find_open(Port port)
 {
     Channel* channel = find(port);
     bool const open = channel && channel->state != ChannelState::free && channel->state != ChannelState::reserved;
     return open ? channel : nullptr;
-}
-
-VcpuEvents* EventTable::vcpu(VcpuId id) const
-{
-    return id < vcpu_limit_ ? vcpus_[id].load(acquire) : nullptr;
 }
 
 Status EventTable::add_bucket()

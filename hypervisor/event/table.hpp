@@ -138,6 +138,7 @@ private:
     [[nodiscard]] mm::Box<Fifo> leave_fifo();
 
     void set_pending(Port port, Channel& channel);
+    void set_pending_inline(Port port, Channel& channel);
     void finish(Port port, VcpuId id, Effect effect);
     void clear_pending(Port port, Channel& channel);
     [[nodiscard]] bool is_pending(Port port);
@@ -166,5 +167,17 @@ private:
     PirqControl* pirqs_ = nullptr;
     mm::Array<Port> pirq_ports_;
 };
+
+inline Channel* EventTable::find(Port port)
+{
+    if (port >= existing_ports())
+        return nullptr;
+    return &buckets_[port / channels_per_bucket]->channels[port % channels_per_bucket];
+}
+
+inline VcpuEvents* EventTable::vcpu(VcpuId id) const
+{
+    return id < vcpu_limit_ ? vcpus_[id].load(acquire) : nullptr;
+}
 
 } // namespace rf::event

@@ -6,31 +6,69 @@
 
 namespace rf::event {
 
+// Sending goes through these for every event: they become part of their callers.
+
+[[gnu::always_inline]] inline void EventTable::notify(VcpuId id)
+{
+    VcpuEvents* target = vcpu(id);
+    if (!target || !target->mark_upcall_pending())
+        return;
+    end_poll(id);
+    sink_.wake(id);
+}
+
+[[gnu::always_inline]] inline void EventTable::finish(Port port, VcpuId id, Effect effect)
+{
+    if (effect.notify)
+        notify(id);
+    if (effect.became_pending && polling_.load() != 0)
+        wake_pollers(port);
+}
+
+/// The caller holds this table's lock, or that of the table at the other end of the open channel.
+[[gnu::always_inline]] inline void EventTable::set_pending_inline(Port port, Channel& channel)
+{
+    VcpuId const id = channel.vcpu.load(acquire);
+    Fifo* fifo = fifo_.load();
+    if (!fifo) {
+        finish(port, id, two_level_.set_pending(port, vcpu(id)));
+        fifo = fifo_.load();
+        if (!fifo) [[likely]]
+            return;
+        // The domain went over to the FIFO meanwhile: see enter_fifo.
+        two_level_.clear_pending(port);
+    }
+    finish(port, id, fifo->set_pending(port, channel));
+}
+
+void EventTable::set_pending(Port port, Channel& channel) { set_pending_inline(port, channel); }
+
 Status EventTable::send(Port port)
 {
     LockGuard guard(lock_);
     Channel* channel = find(port);
     if (!channel)
         return fail(Errno::einval);
+    EventTable* target = this;
     switch (channel->state) {
-    case ChannelState::interdomain: {
+    case ChannelState::interdomain:
         // Our lock keeps the far end connected to us, hence open, and its table alive.
-        EventTable& remote = *channel->remote;
-        remote.set_pending(channel->number, *remote.find(channel->number));
-        return {};
-    }
+        target = channel->remote;
+        port = channel->number;
+        channel = target->find(port);
+        break;
     case ChannelState::ipi:
-        set_pending(port, *channel);
-        return {};
+        break;
     case ChannelState::unbound:
         return {};
     case ChannelState::free:
     case ChannelState::reserved:
     case ChannelState::pirq:
     case ChannelState::virq:
-        break;
+        return fail(Errno::einval);
     }
-    return fail(Errno::einval);
+    target->set_pending_inline(port, *channel);
+    return {};
 }
 
 Status EventTable::unmask(Port port)
@@ -79,30 +117,6 @@ Port EventTable::pirq_port(std::uint32_t pirq)
     return pirq < pirq_ports_.size() ? pirq_ports_[pirq] : 0;
 }
 
-/// The caller holds this table's lock, or that of the table at the other end of the open channel.
-void EventTable::set_pending(Port port, Channel& channel)
-{
-    VcpuId const id = channel.vcpu.load(acquire);
-    Fifo* fifo = fifo_.load();
-    if (!fifo) {
-        finish(port, id, two_level_.set_pending(port, vcpu(id)));
-        fifo = fifo_.load();
-        if (!fifo) [[likely]]
-            return;
-        // The domain went over to the FIFO meanwhile: see enter_fifo.
-        two_level_.clear_pending(port);
-    }
-    finish(port, id, fifo->set_pending(port, channel));
-}
-
-void EventTable::finish(Port port, VcpuId id, Effect effect)
-{
-    if (effect.notify)
-        notify(id);
-    if (effect.became_pending)
-        wake_pollers(port);
-}
-
 void EventTable::clear_pending(Port port, Channel& channel)
 {
     if (Fifo* fifo = fifo_.load(relaxed))
@@ -116,15 +130,6 @@ bool EventTable::is_pending(Port port)
     Fifo* fifo = fifo_.load(relaxed);
     return fifo ? fifo->is_pending(port, *find(port))
                 : port < xen::EVTCHN_2L_NR_CHANNELS && two_level_.is_pending(port);
-}
-
-void EventTable::notify(VcpuId id)
-{
-    VcpuEvents* target = vcpu(id);
-    if (!target || !target->mark_upcall_pending())
-        return;
-    end_poll(id);
-    sink_.wake(id);
 }
 
 void EventTable::wake_pollers(Port port)

@@ -30,4 +30,31 @@ private:
     xen::shared_info* page_ = nullptr;
 };
 
+namespace detail {
+
+struct Bit {
+    unsigned word;
+    std::uint64_t mask;
+};
+constexpr Bit bit_of(Port port) { return {port / 64, 1ull << port % 64}; }
+
+/// The second level. A bit that is set already belongs to a notification under way.
+inline bool select(Bit bit, VcpuEvents& target)
+{
+    std::uint64_t const selector = 1ull << bit.word;
+    // info() is read after the pending bit was set: see VcpuEvents::register_vcpu_info.
+    return !(shared(target.info().evtchn_pending_sel).fetch_or(selector) & selector);
+}
+
+} // namespace detail
+
+inline Effect TwoLevel::set_pending(Port port, VcpuEvents* target)
+{
+    detail::Bit const bit = detail::bit_of(port);
+    if (shared(page_->evtchn_pending[bit.word]).fetch_or(bit.mask) & bit.mask)
+        return {};
+    bool const masked = shared(page_->evtchn_mask[bit.word]).load() & bit.mask;
+    return {.became_pending = true, .notify = !masked && target && detail::select(bit, *target)};
+}
+
 } // namespace rf::event

@@ -43,6 +43,8 @@ public:
 
     /// The live vcpu_info. Fields are shared with the guest: use rf::shared(), read once.
     [[nodiscard]] xen::vcpu_info& info() const { return *info_.load(acquire); }
+    /// Where the pointer to it is, for code that has no C++ (entry/).
+    [[nodiscard]] Atomic<xen::vcpu_info*> const& info_pointer() const { return info_; }
 
     [[nodiscard]] bool upcall_pending() const { return shared(info().evtchn_upcall_pending).load(relaxed) != 0; }
     [[nodiscard]] bool upcall_masked() const { return shared(info().evtchn_upcall_mask).load(relaxed) != 0; }
@@ -53,7 +55,7 @@ public:
         return shared(live.evtchn_upcall_pending).load(relaxed) != 0 &&
                shared(live.evtchn_upcall_mask).load(relaxed) == 0;
     }
-    void mask_upcalls() { shared(info().evtchn_upcall_mask).store(1); }
+    void mask_upcalls() { shared(info().evtchn_upcall_mask).store(1, release); }
     /// Sequentially consistent: a later upcall_pending() cannot miss an event whose sender saw the mask (SCHEDOP_block).
     void unmask_upcalls() { shared(info().evtchn_upcall_mask).store(0); }
     /// Sets evtchn_upcall_pending; true when it was clear. Does not wake anybody.

@@ -4,6 +4,7 @@
 /// the right order: grant first, reference last.
 
 #include "grant/table.hpp"
+#include "mm/page_ref.hpp"
 
 #include <utility>
 
@@ -43,5 +44,50 @@ private:
     Mfn frame_; ///< invalid: nothing to give back
     Access access_;
 };
+
+namespace detail {
+
+[[nodiscard]] constexpr mm::MappingAccess mapping(Access access)
+{
+    return access == Access::write ? mm::MappingAccess::write : mm::MappingAccess::read;
+}
+
+[[nodiscard, gnu::always_inline]] inline Status reference(Mfn frame, DomainId owner, Access access)
+{
+    if (mm::Frame* const known = mm::frames.find(frame); known && mm::take_mapping(*known, owner, mapping(access))) [[likely]]
+        return {};
+    return access == Access::write ? mm::take_writable(frame, owner) : mm::take_reference(frame, owner);
+}
+
+} // namespace detail
+
+inline Granted<PageHold> PageHold::of_grant(GrantTable& granter, std::uint32_t ref, DomainId user, Access access)
+{
+    auto const frame = granter.hold(ref, user, access);
+    if (!frame)
+        return refuse(frame.error());
+    if (!detail::reference(*frame, granter.owner(), access)) {
+        granter.let_go(ref, access);
+        return refuse(xen::GNTST_general_error);
+    }
+    return PageHold(&granter, ref, *frame, access);
+}
+
+inline Granted<PageHold> PageHold::of_frame(DomainId owner, Mfn frame, Access access)
+{
+    if (Status taken = detail::reference(frame, owner, access); !taken)
+        return refuse(taken.error() == Errno::ebusy ? xen::GNTST_general_error : xen::GNTST_bad_page);
+    return PageHold(nullptr, 0, frame, access);
+}
+
+inline PageHold::~PageHold()
+{
+    if (!frame_.valid())
+        return;
+    if (granter_)
+        granter_->let_go(ref_, access_);
+    // The reference comes last: it keeps the granter, and so its table, alive.
+    mm::drop_mapping(mm::frames[frame_], detail::mapping(access_));
+}
 
 } // namespace rf::grant

@@ -99,6 +99,25 @@ GrantTable::ActiveEntry& GrantTable::active_entry(std::uint32_t ref) const
     return active_entries_[ref / entries_per_frame][ref % entries_per_frame];
 }
 
+/// Checks the shared entry and sets its in-use bits in one exchange. What an entry in use says about type and user does
+/// not count any more, only whether it may be written. Errno::eacces (not granted), Errno::eagain (the granter keeps
+/// changing it).
+[[gnu::always_inline]] inline Status GrantTable::mark_used(std::uint32_t ref, DomainId user, Access access)
+{
+    bool const first = !active_entry(ref).in_use();
+    auto word = shared(words(ref)[0]);
+    std::uint32_t seen = word.load(acquire);
+    for (unsigned attempt = 0; attempt < attempts; ++attempt) {
+        bool const granted = (seen & xen::GTF_type_mask) == xen::GTF_permit_access && seen >> 16 == user.value;
+        if ((first && !granted) || (access == Access::write && seen & xen::GTF_readonly))
+            return fail(Errno::eacces);
+        std::uint32_t const uses = access == Access::write ? xen::GTF_reading | xen::GTF_writing : xen::GTF_reading;
+        if (word.compare_exchange_strong(seen, seen | uses, acq_rel, acquire))
+            return {};
+    }
+    return fail(Errno::eagain);
+}
+
 Granted<Mfn> GrantTable::hold(std::uint32_t ref, DomainId user, Access access)
 {
     LockGuard guard(lock_);
@@ -116,29 +135,10 @@ Granted<Mfn> GrantTable::hold(std::uint32_t ref, DomainId user, Access access)
     if (first) {
         entry.user = user;
         entry.frame = shared(words(ref)[1]).load(relaxed);
-        active_count_.fetch_add(1, relaxed);
+        active_count_.store(active_count_.load(relaxed) + 1, relaxed); // changed under the lock only
     }
     ++(access == Access::write ? entry.writers : entry.readers);
     return Mfn{entry.frame};
-}
-
-/// Checks the shared entry and sets its in-use bits in one exchange. What an entry in use says about type and user does
-/// not count any more, only whether it may be written. Errno::eacces (not granted), Errno::eagain (the granter keeps
-/// changing it).
-Status GrantTable::mark_used(std::uint32_t ref, DomainId user, Access access)
-{
-    bool const first = !active_entry(ref).in_use();
-    auto word = shared(words(ref)[0]);
-    std::uint32_t seen = word.load(acquire);
-    for (unsigned attempt = 0; attempt < attempts; ++attempt) {
-        bool const granted = (seen & xen::GTF_type_mask) == xen::GTF_permit_access && seen >> 16 == user.value;
-        if ((first && !granted) || (access == Access::write && seen & xen::GTF_readonly))
-            return fail(Errno::eacces);
-        std::uint32_t const uses = access == Access::write ? xen::GTF_reading | xen::GTF_writing : xen::GTF_reading;
-        if (word.compare_exchange_strong(seen, seen | uses, acq_rel, acquire))
-            return {};
-    }
-    return fail(Errno::eagain);
 }
 
 void GrantTable::let_go(std::uint32_t ref, Access access)
@@ -153,7 +153,7 @@ void GrantTable::let_go(std::uint32_t ref, Access access)
         over |= xen::GTF_writing;
     if (!entry.in_use()) {
         over |= xen::GTF_reading;
-        active_count_.fetch_sub(1, relaxed);
+        active_count_.store(active_count_.load(relaxed) - 1, relaxed);
     }
     if (over && !dying_)
         shared(words(ref)[0]).fetch_and(~over, release);

@@ -32,24 +32,7 @@ constexpr pvmmu::GrantEntry entry_of(Mfn frame, std::uint32_t flags)
 
 } // namespace
 
-xen::grant_status GrantTable::map(GrantTable& granter, PageTables& tables, xen::gnttab_map_grant_ref& op)
-{
-    if (!(op.flags & both_halves))
-        return xen::GNTST_bad_gntref;
-    auto const slot = maptrack_.take();
-    if (!slot)
-        return xen::GNTST_no_device_space;
-    xen::grant_status const status = map_into(*slot->record, granter, tables, op);
-    if (status != xen::GNTST_okay) {
-        maptrack_.give_back(slot->handle, *slot->record);
-        return status;
-    }
-    op.handle = slot->handle;
-    maptrack_.publish(*slot->record);
-    return xen::GNTST_okay;
-}
-
-xen::grant_status GrantTable::map_into(MapRecord& record, GrantTable& granter, PageTables& tables,
+[[gnu::always_inline]] inline xen::grant_status GrantTable::map_into(MapRecord& record, GrantTable& granter, PageTables& tables,
                                        xen::gnttab_map_grant_ref& op)
 {
     auto page = PageHold::of_grant(granter, op.ref, owner_, access_of(op.flags));
@@ -68,22 +51,9 @@ xen::grant_status GrantTable::map_into(MapRecord& record, GrantTable& granter, P
     return xen::GNTST_okay;
 }
 
-xen::grant_status GrantTable::unmap(PageTables& tables, xen::gnttab_unmap_grant_ref const& op)
-{
-    MapRecord* record = maptrack_.claim(op.handle);
-    if (!record)
-        return xen::GNTST_bad_handle;
-    xen::grant_status const status = unmap_from(*record, tables, op);
-    if (record->flags & both_halves)
-        maptrack_.restore(*record);
-    else
-        drop_mapping(op.handle, *record);
-    return status;
-}
-
 /// Undoes the halves that `op` names. The address must be the one of the map: an equal entry elsewhere is another
 /// mapping with a reference of its own.
-xen::grant_status GrantTable::unmap_from(MapRecord& record, PageTables& tables, xen::gnttab_unmap_grant_ref const& op)
+[[gnu::always_inline]] inline xen::grant_status GrantTable::unmap_from(MapRecord& record, PageTables& tables, xen::gnttab_unmap_grant_ref const& op)
 {
     bool const host = op.host_addr != 0 && record.flags & xen::GNTMAP_host_map;
     bool const device = op.dev_bus_addr != 0 && record.flags & xen::GNTMAP_device_map;
@@ -103,10 +73,40 @@ xen::grant_status GrantTable::unmap_from(MapRecord& record, PageTables& tables, 
 }
 
 /// The record was claimed and no page-table entry is left.
-void GrantTable::drop_mapping(xen::grant_handle_t handle, MapRecord& record)
+[[gnu::always_inline]] inline void GrantTable::drop_mapping(xen::grant_handle_t handle, MapRecord& record)
 {
     auto const page = PageHold::kept(*record.granter, record.ref, Mfn{record.frame}, access_of(record.flags));
     maptrack_.give_back(handle, record);
+}
+
+xen::grant_status GrantTable::map(GrantTable& granter, PageTables& tables, xen::gnttab_map_grant_ref& op)
+{
+    if (!(op.flags & both_halves))
+        return xen::GNTST_bad_gntref;
+    auto const slot = maptrack_.take();
+    if (!slot)
+        return xen::GNTST_no_device_space;
+    xen::grant_status const status = map_into(*slot->record, granter, tables, op);
+    if (status != xen::GNTST_okay) {
+        maptrack_.give_back(slot->handle, *slot->record);
+        return status;
+    }
+    op.handle = slot->handle;
+    maptrack_.publish(*slot->record);
+    return xen::GNTST_okay;
+}
+
+xen::grant_status GrantTable::unmap(PageTables& tables, xen::gnttab_unmap_grant_ref const& op)
+{
+    MapRecord* record = maptrack_.claim(op.handle);
+    if (!record)
+        return xen::GNTST_bad_handle;
+    xen::grant_status const status = unmap_from(*record, tables, op);
+    if (record->flags & both_halves)
+        maptrack_.restore(*record);
+    else
+        drop_mapping(op.handle, *record);
+    return status;
 }
 
 Progress GrantTable::release_all(Budget& budget)

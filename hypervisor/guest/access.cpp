@@ -9,6 +9,11 @@ extern "C" std::size_t guest_clear(void* to, std::uint64_t unused, std::size_t b
 
 namespace rf::guest {
 
+// As copy.S has them.
+static_assert(offsetof(xen::cpu_user_regs, r11) == 48 && offsetof(xen::cpu_user_regs, rcx) == 88);
+static_assert(offsetof(xen::cpu_user_regs, rip) == 128 && offsetof(xen::cpu_user_regs, rsp) == 152);
+static_assert(offsetof(xen::cpu_user_regs, ss) == 160);
+
 std::size_t copy_bytes_in_partial(void* to, GuestVirtual from, std::size_t bytes)
 {
     if (!address_map::guest_range_ok(from.value, bytes))

@@ -8,8 +8,10 @@
 
 #include "base/address_map.hpp"
 #include "base/result.hpp"
+#include "xen/trap.h"
 
 #include <cstddef>
+#include <cstring>
 #include <type_traits>
 
 namespace rf::guest {
@@ -23,28 +25,77 @@ namespace rf::guest {
 /// As copy_bytes_in, but yields how many bytes could be read before a fault (instruction fetch near a page end).
 [[nodiscard]] std::size_t copy_bytes_in_partial(void* to, GuestVirtual from, std::size_t bytes);
 
+/// Copies whole words, at most most_words: for structures, where setting up a long copy would cost more than the copy.
+/// Nonzero on a fault; a part may have been copied then. In copy.S.
+extern "C" std::uint64_t guest_copy_words(void* to, void const* from, std::uint64_t words);
+inline constexpr std::size_t most_words = 16;
+/// The same for four bytes.
+extern "C" std::uint64_t guest_copy_dword(void* to, void const* from);
+
+/// Interrupted state as a frame at `to`: rcx r11 [error code] rip cs rflags rsp ss, of which the caller makes the words for cs
+/// and rflags. False on a fault.
+extern "C" std::uint64_t guest_put_interrupted(std::uint64_t to, xen::cpu_user_regs const* regs, std::uint64_t cs, std::uint64_t rflags);
+extern "C" std::uint64_t guest_put_interrupted_with_error(std::uint64_t to, xen::cpu_user_regs const* regs, std::uint64_t cs,
+                                                          std::uint64_t rflags, std::uint64_t error_code);
+inline constexpr std::uint64_t interrupted_words = 7;
+[[nodiscard]] inline bool put_interrupted(std::uint64_t to, xen::cpu_user_regs const& regs, std::uint64_t cs, std::uint64_t rflags)
+{
+    return address_map::guest_range_ok(to, interrupted_words * 8) && guest_put_interrupted(to, &regs, cs, rflags) == 0;
+}
+[[nodiscard]] inline bool put_interrupted(std::uint64_t to, xen::cpu_user_regs const& regs, std::uint64_t cs, std::uint64_t rflags,
+                                          std::uint64_t error_code)
+{
+    return address_map::guest_range_ok(to, (interrupted_words + 1) * 8) &&
+           guest_put_interrupted_with_error(to, &regs, cs, rflags, error_code) == 0;
+}
+
 template <class T>
 concept AbiType = std::is_trivially_copyable_v<T> && std::is_standard_layout_v<T>;
 
-/// Copies one T in. Errno::efault.
-template <AbiType T>
-[[nodiscard]] Status copy_in(T& to, std::uint64_t from)
+/// Structures of few whole words, or of four bytes, take the short way.
+template <class T>
+inline constexpr bool is_short = (sizeof(T) % 8 == 0 && sizeof(T) <= most_words * 8) || sizeof(T) == 4;
+template <class T>
+[[nodiscard]] inline bool copied_shortly(void* to, void const* from)
 {
+    if constexpr (sizeof(T) == 4)
+        return guest_copy_dword(to, from) == 0;
+    else
+        return guest_copy_words(to, from, sizeof(T) / 8) == 0;
+}
+
+/// Copies one T in. Errno::efault; `to` is zeroed then.
+template <AbiType T>
+[[nodiscard]] inline Status copy_in(T& to, std::uint64_t from)
+{
+    if constexpr (is_short<T>) {
+        if (address_map::guest_range_ok(from, sizeof(T)) &&
+            copied_shortly<T>(&to, reinterpret_cast<void const*>(from))) [[likely]]
+            return {};
+        std::memset(static_cast<void*>(&to), 0, sizeof(T));
+        return fail(Errno::efault);
+    }
     return copy_bytes_in(&to, GuestVirtual{from}, sizeof(T));
 }
 /// Copies one T in and yields it. Errno::efault.
 template <AbiType T>
 [[nodiscard]] Result<T> fetch(std::uint64_t from)
 {
-    T value;
-    if (auto copied = copy_bytes_in(&value, GuestVirtual{from}, sizeof(T)); !copied)
-        return fail(copied.error());
-    return value;
+    Result<T> result{std::in_place};
+    if (Status copied = copy_in(*result, from); !copied) [[unlikely]]
+        result = fail(copied.error());
+    return result;
 }
 /// Copies one T out. Errno::efault.
 template <AbiType T>
-[[nodiscard]] Status copy_out(std::uint64_t to, T const& from)
+[[nodiscard]] inline Status copy_out(std::uint64_t to, T const& from)
 {
+    if constexpr (is_short<T>) {
+        if (address_map::guest_range_ok(to, sizeof(T)) &&
+            copied_shortly<T>(reinterpret_cast<void*>(to), &from)) [[likely]]
+            return {};
+        return fail(Errno::efault);
+    }
     return copy_bytes_out(GuestVirtual{to}, &from, sizeof(T));
 }
 
@@ -61,6 +112,13 @@ public:
         if (!reachable(index))
             return fail(Errno::efault);
         return fetch<T>(address_of(index));
+    }
+    /// The same into a place that is there already.
+    [[nodiscard]] Status read(std::uint64_t index, T& to) const
+    {
+        if (!reachable(index))
+            return fail(Errno::efault);
+        return copy_in(to, address_of(index));
     }
     [[nodiscard]] Status put(std::uint64_t index, T const& value) const
     {
@@ -83,7 +141,9 @@ public:
 private:
     [[nodiscard]] constexpr bool reachable(std::uint64_t index) const
     {
-        return index < count_ && index <= (~0ull - base_) / sizeof(T) - 1;
+        constexpr std::uint64_t plenty = 1ull << 40; // so many elements fit nowhere; below, the product cannot overflow
+        static_assert(sizeof(T) < 1ull << 23);
+        return index < count_ && index < plenty && base_ + (index + 1) * sizeof(T) - 1 >= base_;
     }
     std::uint64_t base_;
     std::uint64_t count_;

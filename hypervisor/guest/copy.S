@@ -4,6 +4,13 @@
 //
 //   rdi destination   rsi source (copy) / unused (clear)   rdx bytes   ->   rax bytes left
 
+// xen::cpu_user_regs; access.cpp asserts them
+#define REGS_R11 48
+#define REGS_RCX 88
+#define REGS_RIP 128
+#define REGS_RSP 152
+#define REGS_SS 160
+
     .text
 
     .macro fixup from, to
@@ -17,13 +24,11 @@
     .hidden guest_copy
     .type guest_copy, @function
 guest_copy:
-    cmp $64, %rdx
-    jb 2f
     mov %rdx, %rcx
     shr $3, %rcx
     and $7, %edx
 1:  rep movsq
-2:  mov %rdx, %rcx
+    mov %rdx, %rcx
 3:  rep movsb
 4:  mov %rcx, %rax
     ret
@@ -32,6 +37,78 @@ guest_copy:
     fixup 1b, 5b
     fixup 3b, 4b
     .size guest_copy, . - guest_copy
+
+// rdi destination   rsi source   rdx words, 1..16   ->   rax 0, or not 0 after a fault
+// Unrolled from the last word down to the first and entered where `words` are left: each pair of moves has eight bytes.
+    .globl guest_copy_words
+    .hidden guest_copy_words
+    .type guest_copy_words, @function
+guest_copy_words:
+    lea 3f(%rip), %rax
+    shl $3, %rdx
+    sub %rdx, %rax
+    jmp *%rax
+    .set offset, 120
+    .rept 16
+1:  .byte 0x48, 0x8b, 0x46, offset      // mov offset(%rsi), %rax
+2:  .byte 0x48, 0x89, 0x47, offset      // mov %rax, offset(%rdi)
+    fixup 1b, guest_copy_words_fault
+    fixup 2b, guest_copy_words_fault
+    .set offset, offset - 8
+    .endr
+3:  xor %eax, %eax
+    ret
+guest_copy_words_fault:
+    mov $1, %eax
+    ret
+    .size guest_copy_words, . - guest_copy_words
+
+// rdi destination   rsi source   ->   rax 0, or not 0 after a fault: four bytes
+    .globl guest_copy_dword
+    .hidden guest_copy_dword
+    .type guest_copy_dword, @function
+guest_copy_dword:
+1:  mov (%rsi), %eax
+2:  mov %eax, (%rdi)
+    xor %eax, %eax
+    ret
+    fixup 1b, guest_copy_words_fault
+    fixup 2b, guest_copy_words_fault
+    .size guest_copy_dword, . - guest_copy_dword
+
+// A guest's interrupted state onto its stack: rcx r11 [error code] rip cs rflags rsp ss.
+// rdi destination   rsi cpu_user_regs   rdx word for cs   rcx word for rflags   r8 error code   ->   rax as above
+    .macro put_word offset, register
+9:  mov \register, \offset(%rdi)
+    fixup 9b, guest_copy_words_fault
+    .endm
+    .macro put_interrupted name, after
+    .globl \name
+    .hidden \name
+    .type \name, @function
+\name:
+    mov REGS_RCX(%rsi), %rax
+    put_word 0, %rax
+    mov REGS_R11(%rsi), %rax
+    put_word 8, %rax
+    mov REGS_RIP(%rsi), %rax
+    put_word 16+\after, %rax
+    put_word 24+\after, %rdx
+    put_word 32+\after, %rcx
+    mov REGS_RSP(%rsi), %rax
+    put_word 40+\after, %rax
+    movzwl REGS_SS(%rsi), %eax
+    put_word 48+\after, %rax
+    .if \after
+    put_word 16, %r8
+    .endif
+    xor %eax, %eax
+    ret
+    .size \name, . - \name
+    .endm
+
+    put_interrupted guest_put_interrupted, 0
+    put_interrupted guest_put_interrupted_with_error, 8
 
     .globl guest_clear
     .hidden guest_clear

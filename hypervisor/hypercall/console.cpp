@@ -41,10 +41,10 @@ Outcome write(Call& call)
         dev::console::write_guest(call.domain.id(), text);
     if (now == count)
         return Outcome::ok();
-    Arguments rest = call.arguments;
+    Arguments rest = call.arguments();
     rest[1] = count - now;
     rest[2] = call[2] + now;
-    return Outcome::again(rest);
+    return Outcome::again(call, rest);
 }
 
 Outcome read(Call& call)

@@ -114,7 +114,7 @@ Outcome domctl(Call& call)
             return fail(told.error());
     if (!reply)
         return fail(reply.error());
-    return *reply == Reply::unfinished ? Outcome::again(call.arguments) : Outcome::ok();
+    return *reply == Reply::unfinished ? Outcome::again(call) : Outcome::ok();
 }
 
 } // namespace rf::hypercall

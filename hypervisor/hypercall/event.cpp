@@ -98,7 +98,7 @@ Outcome reset(Call& call)
         return fail(Errno::einval);
     Budget budget(closes_per_segment);
     if (target->events.reset(budget) == Progress::more)
-        return Outcome::again(call.arguments);
+        return Outcome::again(call);
     return Outcome::ok();
 }
 
@@ -116,14 +116,10 @@ Outcome set_priority(Call& call)
     return Outcome::of(call.domain.events.set_priority(argument.port, argument.priority));
 }
 
-} // namespace
-
-Outcome event_channel_op(Call& call)
+[[nodiscard, gnu::noinline]] Outcome unusual_operation(Call& call)
 {
     event::EventTable& events = call.domain.events;
     switch (call.narrow(0)) {
-    case xen::EVTCHNOP_send:
-        return Outcome::of(events.send(TRY(fetch_argument<xen::evtchn_send>(call)).port));
     case xen::EVTCHNOP_unmask:
         return Outcome::of(events.unmask(TRY(fetch_argument<xen::evtchn_unmask>(call)).port));
     case xen::EVTCHNOP_close:
@@ -153,6 +149,18 @@ Outcome event_channel_op(Call& call)
     default:
         return fail(Errno::enosys);
     }
+}
+
+} // namespace
+
+Outcome event_channel_op(Call& call)
+{
+    if (call.narrow(0) != xen::EVTCHNOP_send) // which is what all others are for
+        return unusual_operation(call);
+    xen::evtchn_send sending;
+    if (Status copied = guest::copy_in(sending, call[1]); !copied)
+        return fail(copied.error());
+    return Outcome::of(call.domain.events.send(sending.port));
 }
 
 } // namespace rf::hypercall

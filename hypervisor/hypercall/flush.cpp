@@ -44,10 +44,17 @@ Status flush_after_update(Call& call, GuestVirtual address, std::uint64_t flags)
     std::uint64_t const where = flags & ~static_cast<std::uint64_t>(xen::UVMF_FLUSHTYPE_MASK);
     if (kind != xen::UVMF_TLB_FLUSH && kind != xen::UVMF_INVLPG)
         return {};
-    CpuMask cpus = self();
+    if (where == xen::UVMF_LOCAL) [[likely]] {
+        if (kind == xen::UVMF_INVLPG)
+            cpu::flush_page_local(address.value);
+        else
+            cpu::flush_local();
+        return {};
+    }
+    CpuMask cpus;
     if (where == xen::UVMF_ALL)
         cpus = call.domain.loaded_on();
-    else if (where != xen::UVMF_LOCAL)
+    else
         cpus = TRY(cpus_of_bitmap(call, where));
     flush_on(cpus, kind == xen::UVMF_TLB_FLUSH, address.value);
     return {};

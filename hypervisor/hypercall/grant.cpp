@@ -70,8 +70,9 @@ template <class Element, class Step, class Undo>
     Budget budget(elements_per_segment);
     for (std::uint64_t done = 0; done < elements.size(); ++done) {
         if (!budget.spend())
-            return Outcome::again({call[0], elements.address_of(done), elements.size() - done, 0, 0, 0});
-        Element element = TRY(elements.at(done));
+            return Outcome::again(call, {call[0], elements.address_of(done), elements.size() - done, 0, 0, 0});
+        Element element;
+        TRY(elements.read(done, element));
         step(element);
         if (Status const written = elements.put(done, element); !written) {
             undo(element);

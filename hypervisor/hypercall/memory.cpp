@@ -81,11 +81,11 @@ constexpr unsigned guest_order_limit = 9, control_order_limit = 12;
 
 } // namespace
 
-Outcome continue_from(Call const& call, std::uint64_t done)
+Outcome continue_from(Call& call, std::uint64_t done)
 {
-    Arguments next = call.arguments;
+    Arguments next = call.arguments();
     next[0] = command(call) | done << command_bits;
-    return Outcome::again(next);
+    return Outcome::again(call, next);
 }
 
 unsigned order_limit(domain::Domain const& caller)

@@ -14,7 +14,7 @@ inline constexpr unsigned command_bits = 6;
 [[nodiscard]] inline std::uint32_t command(Call const& call) { return call.narrow(0) & ((1u << command_bits) - 1); }
 [[nodiscard]] inline std::uint64_t progress(Call const& call) { return call[0] >> command_bits; }
 /// Runs the same sub-operation again from `done` on.
-[[nodiscard]] Outcome continue_from(Call const& call, std::uint64_t done);
+[[nodiscard]] Outcome continue_from(Call& call, std::uint64_t done);
 
 /// Largest extent order that the caller may name: small for guests, so that one extent is little work.
 [[nodiscard]] unsigned order_limit(domain::Domain const& caller);

@@ -198,7 +198,7 @@ Outcome exchange(Call& call)
         return fail(told.error());
     if (!outcome)
         return fail(outcome.error());
-    return *outcome == Progress::more ? Outcome::again(call.arguments) : Outcome::ok();
+    return *outcome == Progress::more ? Outcome::again(call) : Outcome::ok();
 }
 
 } // namespace rf::hypercall::memory

@@ -25,33 +25,75 @@ using pvmmu::Preserve;
 constexpr std::uint32_t preempted = 0x80000000u;
 constexpr std::uint32_t chunk = 16;
 
+/// A domain that a call is about. The caller itself needs no reference: it lives as long as its call.
+class Party {
+public:
+    [[nodiscard]] static Party self(Call& call)
+    {
+        Party party;
+        party.domain_ = &call.domain;
+        return party;
+    }
+    [[nodiscard]] static Result<Party> find(Call& call, DomainId id)
+    {
+        Party party;
+        if (id != domid_self && id != call.domain.id()) {
+            party.held_ = TRY(domain::find_target(call.domain, id));
+            party.domain_ = &*party.held_;
+        } else {
+            party.domain_ = &call.domain;
+        }
+        return party;
+    }
+    domain::Domain* operator->() const { return domain_; }
+    domain::Domain& operator*() const { return *domain_; }
+    explicit operator bool() const { return domain_ != nullptr; }
+
+private:
+    domain::DomainRef held_;
+    domain::Domain* domain_ = nullptr;
+};
+
 /// Who owns the page tables and who owns the frames that new entries name.
 struct Parties {
-    domain::DomainRef tables;
-    domain::DomainRef frames;
+    Party tables;
+    Party frames;
     DomainId frame_owner; ///< also DOMID_IO and DOMID_XEN, which are no domains
 };
 
-[[nodiscard]] Result<DomainId> decode_frame_owner(Call& call, std::uint16_t id, domain::DomainRef& ref)
+[[nodiscard]] Result<DomainId> decode_other_owner(Call& call, DomainId asked, Party& party)
 {
-    DomainId const asked{id};
     if (asked == domid_io || asked == domid_xen) {
         if (!call.domain.is_control())
             return fail(Errno::eperm);
         return asked;
     }
-    ref = TRY(domain::find_target(call.domain, asked));
-    return ref->id();
+    party = TRY(Party::find(call, asked));
+    return party->id();
+}
+
+[[nodiscard]] inline Result<DomainId> decode_frame_owner(Call& call, std::uint16_t id, Party& party)
+{
+    if (DomainId{id} != domid_self) [[unlikely]]
+        return decode_other_owner(call, DomainId{id}, party);
+    party = Party::self(call);
+    return call.domain.id();
 }
 
 [[nodiscard]] Result<Parties> decode_parties(Call& call, std::uint32_t word)
 {
     Parties parties;
     DomainId const owner = (word >> 16) ? DomainId{static_cast<std::uint16_t>((word >> 16) - 1)} : domid_self;
-    parties.tables = TRY(domain::find_target(call.domain, owner));
+    parties.tables = TRY(Party::find(call, owner));
     parties.frame_owner = TRY(decode_frame_owner(call, static_cast<std::uint16_t>(word), parties.frames));
     return parties;
 }
+
+/// The table that the last request named. Under Space::lock its type holds as long as only leaves change.
+struct TableCursor {
+    Mfn table;
+    unsigned level = 0; ///< 0: it is no table of the domain
+};
 
 /// MMU_MACHPHYS_UPDATE: the owner renumbers a frame.
 [[nodiscard]] Status update_m2p(Parties& parties, xen::mmu_update const& request)
@@ -72,7 +114,18 @@ struct Parties {
     return {};
 }
 
-[[nodiscard]] Result<Progress> apply(Parties& parties, xen::mmu_update const& request, Budget& budget)
+/// The level that the frame has as a validated table of the domain, or 0. Errno::einval: no RAM.
+[[nodiscard]] Result<unsigned> level_of_table(pvmmu::Space const& space, Mfn table)
+{
+    mm::Frame const* const frame = mm::frames.find(table);
+    if (!frame)
+        return fail(Errno::einval);
+    unsigned const level = mm::table_level(frame->load().type());
+    return level && pvmmu::is_table(space, table, level) ? level : 0;
+}
+
+[[nodiscard]] inline Result<Progress> apply(Parties& parties, xen::mmu_update const& request, TableCursor& cursor,
+                                            Budget& budget)
 {
     unsigned const command = request.ptr & 7;
     if (command == xen::MMU_MACHPHYS_UPDATE) {
@@ -85,17 +138,17 @@ struct Parties {
         command == xen::MMU_PT_UPDATE_PRESERVE_AD ? Preserve::accessed_dirty : Preserve::nothing;
     MachineAddress const address{request.ptr & ~7ull};
     domain::Domain& owner = *parties.tables;
-    mm::Frame* frame = mm::frames.find(address.frame());
-    if (!frame)
-        return fail(Errno::einval);
-    unsigned const level = mm::table_level(frame->load().type());
-    if (!level || !pvmmu::is_table(owner.space, address.frame(), level)) {
-        TRY(write_plain(owner, address, request.val));
+    if (cursor.table != address.frame())
+        cursor = {address.frame(), TRY(level_of_table(owner.space, address.frame()))};
+    unsigned const level = cursor.level;
+    pvmmu::EntryPlace const place{address.frame(), static_cast<unsigned>(address.offset() / 8)};
+    if (level == 1) [[likely]] {
+        TRY(pvmmu::write_leaf(owner.space, place, Entry{request.val}, parties.frame_owner, preserve));
         return Progress::done;
     }
-    pvmmu::EntryPlace const place{address.frame(), static_cast<unsigned>(address.offset() / 8)};
-    if (level == 1) {
-        TRY(pvmmu::write_leaf(owner.space, place, Entry{request.val}, parties.frame_owner, preserve));
+    cursor = {};
+    if (level == 0) {
+        TRY(write_plain(owner, address, request.val));
         return Progress::done;
     }
     return pvmmu::write_table_entry(owner.space, place, level, Entry{request.val}, preserve, budget);
@@ -117,12 +170,13 @@ void apply_chunk(Parties& parties, std::span<xen::mmu_update const> requests, Bu
         segment.status = fail(Errno::esrch);
         return;
     }
+    TableCursor cursor;
     for (xen::mmu_update const& request : requests) {
         if (pvmmu::drain(space, budget) == Progress::more || !budget.spend()) {
             segment.more = true;
             return;
         }
-        auto const outcome = apply(parties, request, budget);
+        auto const outcome = apply(parties, request, cursor, budget);
         if (!outcome) {
             segment.status = fail(outcome.error());
             break;
@@ -148,8 +202,10 @@ void apply_chunk(Parties& parties, std::span<xen::mmu_update const> requests, Bu
 }
 
 /// The result of an array operation whose entry i is done, failed or to be continued.
-[[nodiscard]] Outcome conclude(Call& call, Segment const& segment, std::uint32_t count, std::size_t element_size)
+[[nodiscard]] inline Outcome conclude(Call& call, Segment const& segment, std::uint32_t count, std::size_t element_size)
 {
+    if (segment.done == count && segment.status && !segment.more && !call[2]) [[likely]]
+        return Outcome::ok();
     if (Status reported = report_done(call[2], call.narrow(1) & preempted, segment.done); !reported)
         return fail(reported.error());
     if (!segment.status)
@@ -157,10 +213,10 @@ void apply_chunk(Parties& parties, std::span<xen::mmu_update const> requests, Bu
     bool const finished = segment.done == count && !segment.more;
     if (finished)
         return Outcome::ok();
-    Arguments next = call.arguments;
+    Arguments next = call.arguments();
     next[0] += segment.done * element_size;
     next[1] = (count - segment.done) | preempted;
-    return Outcome::again(next);
+    return Outcome::again(call, next);
 }
 
 } // namespace
@@ -188,23 +244,19 @@ Outcome mmu_update(Call& call)
 
 namespace {
 
-[[nodiscard]] Outcome update_one_mapping(Call& call, std::uint16_t owner)
+[[nodiscard, gnu::always_inline]] inline Outcome update_one_mapping(Call& call, DomainId target)
 {
-    domain::DomainRef frames;
-    auto const target = decode_frame_owner(call, owner, frames);
-    if (!target)
-        return fail(target.error());
     GuestVirtual const address{call[0]};
     pvmmu::Space& space = call.domain.space;
     {
         LockGuard guard(space.lock);
         Budget budget{entries_per_segment};
         if (pvmmu::drain(space, budget) == Progress::more)
-            return Outcome::again(call.arguments);
+            return Outcome::again(call);
         auto const place = pvmmu::find_entry(pvcpu::current_root(call.vcpu), address, 1);
         if (!place)
             return fail(place.error());
-        if (Status written = pvmmu::write_leaf(space, *place, Entry{call[1]}, *target, Preserve::nothing); !written)
+        if (Status written = pvmmu::write_leaf(space, *place, Entry{call[1]}, target, Preserve::nothing); !written)
             return fail(written.error());
     }
     return Outcome::of(flush_after_update(call, address, call[2]));
@@ -212,11 +264,13 @@ namespace {
 
 } // namespace
 
-Outcome update_va_mapping(Call& call) { return update_one_mapping(call, domid_self.value); }
+Outcome update_va_mapping(Call& call) { return update_one_mapping(call, call.domain.id()); }
 
 Outcome update_va_mapping_otherdomain(Call& call)
 {
-    return update_one_mapping(call, static_cast<std::uint16_t>(call[3]));
+    Party frames;
+    auto const target = decode_frame_owner(call, static_cast<std::uint16_t>(call[3]), frames);
+    return target ? update_one_mapping(call, *target) : fail(target.error());
 }
 
 namespace {
@@ -256,7 +310,7 @@ namespace {
     return writable;
 }
 
-[[nodiscard]] Result<Progress> apply_extended(Call& call, domain::DomainRef& owner, DomainId owner_id,
+[[nodiscard]] Result<Progress> apply_extended(Call& call, Party& owner, DomainId owner_id,
                                               xen::mmuext_op const& op, Budget& budget)
 {
     switch (op.cmd) {
@@ -292,8 +346,36 @@ namespace {
 
 [[nodiscard]] Progress finish_undoing(pvmmu::Space& space, Budget& budget)
 {
+    if (space.nothing_to_undo()) // what another vCPU of the domain leaves is that one's to finish
+        return Progress::done;
     LockGuard guard(space.lock);
     return pvmmu::drain(space, budget);
+}
+
+} // namespace
+
+namespace {
+
+/// One operation, or the rest of one, on the caller's own tables.
+[[nodiscard]] Outcome single_operation(Call& call)
+{
+    Budget budget{entries_per_segment};
+    Segment segment;
+    segment.more = finish_undoing(call.domain.space, budget) == Progress::more;
+    if (!segment.more) {
+        xen::mmuext_op op;
+        TRY(guest::copy_in(op, call[0]));
+        Party owner = Party::self(call);
+        auto const outcome = apply_extended(call, owner, call.domain.id(), op, budget);
+        if (!outcome)
+            segment.status = fail(outcome.error());
+        else
+            segment.done = *outcome == Progress::done;
+        segment.more = segment.done != 1 && outcome;
+        if (!segment.more) // what the operation let go is undone before the guest goes on
+            segment.more = finish_undoing(call.domain.space, budget) == Progress::more;
+    }
+    return conclude(call, segment, 1, sizeof(xen::mmuext_op));
 }
 
 } // namespace
@@ -301,7 +383,9 @@ namespace {
 Outcome mmuext_op(Call& call)
 {
     std::uint32_t const count = call.narrow(1) & ~preempted;
-    domain::DomainRef owner;
+    if (count == 1 && call[2] == 0 && call.narrow(3) == domid_self.value) // what kernels mostly ask for
+        return single_operation(call);
+    Party owner;
     auto const owner_id = decode_frame_owner(call, static_cast<std::uint16_t>(call[3]), owner);
     if (!owner_id)
         return fail(owner_id.error());
@@ -311,9 +395,9 @@ Outcome mmuext_op(Call& call)
     pvmmu::Space& space = owner ? owner->space : call.domain.space;
     segment.more = finish_undoing(space, budget) == Progress::more;
     while (segment.status && !segment.more && segment.done < count) {
-        auto const op = operations.at(segment.done);
-        auto const outcome = op ? apply_extended(call, owner, *owner_id, *op, budget)
-                                : Result<Progress>{fail(op.error())};
+        xen::mmuext_op op;
+        Status const read = operations.read(segment.done, op);
+        auto const outcome = read ? apply_extended(call, owner, *owner_id, op, budget) : Result<Progress>{fail(read.error())};
         if (!outcome)
             segment.status = fail(outcome.error());
         else if (*outcome == Progress::more)

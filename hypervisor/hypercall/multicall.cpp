@@ -17,17 +17,24 @@ namespace {
 /// Entries that one segment may run; each may use up a budget of its own, so the batch also stops after a long one.
 constexpr std::uint32_t entries_per_batch = 64;
 
-[[nodiscard]] Outcome run_entry(Call& call, xen::multicall_entry const& entry)
+/// When the entry is to be continued, its arguments are the next ones.
+[[nodiscard]] Outcome run_entry(Call& call, xen::multicall_entry& entry)
 {
     if (entry.op == xen::HYPERVISOR_multicall)
         return fail(Errno::einval);
     Handler const handler = find(entry.op);
     if (!handler)
         return fail(Errno::enosys);
-    Call inner{call.vcpu, call.domain, {}, true};
+    xen::cpu_user_regs registers; // only the arguments are looked at
+#pragma GCC unroll 6
     for (unsigned i = 0; i < 6; ++i)
-        inner.arguments[i] = entry.args[i];
-    return handler(inner);
+        registers.*argument_registers[i] = entry.args[i];
+    Call inner{call.vcpu, call.domain, registers, true};
+    Outcome const outcome = handler(inner);
+    if (outcome.is_again())
+        for (unsigned i = 0; i < 6; ++i)
+            entry.args[i] = inner[i];
+    return outcome;
 }
 
 } // namespace
@@ -38,22 +45,19 @@ Outcome multicall(Call& call)
     guest::Array<xen::multicall_entry> const entries{call[0], count};
     std::uint32_t done = 0;
     auto const rest = [&] {
-        Arguments next = call.arguments;
+        Arguments next = call.arguments();
         next[0] += done * sizeof(xen::multicall_entry);
         next[1] = count - done;
-        return Outcome::again(next);
+        return Outcome::again(call, next);
     };
     while (done < count) {
         if (done == entries_per_batch)
             return rest();
-        auto entry = entries.at(done);
-        if (!entry)
-            return fail(entry.error());
-        Outcome const outcome = run_entry(call, *entry);
+        xen::multicall_entry entry;
+        TRY(entries.read(done, entry));
+        Outcome const outcome = run_entry(call, entry);
         if (outcome.is_again()) {
-            for (unsigned i = 0; i < 6; ++i)
-                entry->args[i] = outcome.next_arguments()[i];
-            if (Status stored = entries.put(done, *entry); !stored)
+            if (Status stored = entries.put(done, entry); !stored)
                 return fail(stored.error());
             return rest();
         }

@@ -8,6 +8,7 @@
 #include "domain/vcpu.hpp"
 #include "guest/access.hpp"
 #include "hypercall/handlers.hpp"
+#include "pvcpu/mode.hpp"
 #include "xen/physdev.h"
 
 namespace rf::hypercall {
@@ -25,6 +26,7 @@ Outcome set_iopl(Call& call)
     if (argument.iopl > 3)
         return fail(Errno::einval);
     call.vcpu.pv.io_privilege = argument.iopl;
+    pvcpu::choose_bounce(call.vcpu);
     return Outcome::ok();
 }
 

@@ -57,7 +57,7 @@ Outcome sysctl(Call& call)
     if (*reply != Reply::none)
         if (Status told = guest::copy_out(call[0], *op); !told)
             return fail(told.error());
-    return *reply == Reply::unfinished ? Outcome::again(call.arguments) : Outcome::ok();
+    return *reply == Reply::unfinished ? Outcome::again(call) : Outcome::ok();
 }
 
 } // namespace rf::hypercall

@@ -7,6 +7,7 @@
 #include "pvcpu/control_registers.hpp"
 #include "pvcpu/debug_registers.hpp"
 #include "pvcpu/iret.hpp"
+#include "pvcpu/mode.hpp"
 #include "pvcpu/segments.hpp"
 #include "xen/nmi.h"
 #include "xen/trap.h"
@@ -107,10 +108,13 @@ Outcome set_callbacks(Call& call)
     pv.event = {call[0], true};
     pv.failsafe = {call[1], pv.failsafe.masks_events};
     pv.syscall = {call[2], pv.syscall.masks_events};
+    pvcpu::choose_bounce(call.vcpu);
     return Outcome::ok();
 }
 
-Outcome callback_op(Call& call)
+namespace {
+
+[[nodiscard]] Outcome change_callback(Call& call)
 {
     PvState& pv = call.vcpu.pv;
     switch (call.narrow(0)) {
@@ -127,10 +131,20 @@ Outcome callback_op(Call& call)
     }
 }
 
+} // namespace
+
+Outcome callback_op(Call& call)
+{
+    Outcome const outcome = change_callback(call);
+    pvcpu::choose_bounce(call.vcpu);
+    return outcome;
+}
+
 Outcome stack_switch(Call& call)
 {
     call.vcpu.pv.kernel_stack_selector = static_cast<std::uint16_t>(call[0] | 3);
     call.vcpu.pv.kernel_stack = call[1];
+    pvcpu::choose_bounce(call.vcpu);
     return Outcome::ok();
 }
 
@@ -181,7 +195,7 @@ Outcome iret(Call& call)
     // In a multicall there is no frame of the caller's to return through.
     if (call.in_multicall)
         return fail(Errno::einval);
-    pvcpu::return_from_kernel(call.vcpu, cpu::stack_top().guest);
+    pvcpu::return_from_kernel(call.vcpu, call.registers);
     return Outcome::registers_replaced();
 }
 

@@ -5,11 +5,13 @@
 #include "domain/domain.hpp"
 #include "guest/access.hpp"
 #include "hypercall/handlers.hpp"
+#include "pvcpu/mode.hpp"
 #include "xen/features.h"
 #include "xen/mmu.h"
 #include "xen/version.h"
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 
 /// The linker's note: name size, descriptor size, type, the name "GNU", then the identity (ELF's note format).
@@ -37,6 +39,17 @@ template <std::size_t Size>
     char answer[Size];
     put_text(answer, text);
     return Outcome::of(guest::copy_bytes_out(GuestVirtual{call[1]}, answer, Size));
+}
+
+/// The most frequent of the texts, ready made.
+Outcome extra_version(Call& call)
+{
+    static constexpr auto text = [] {
+        std::array<char, xen::XEN_EXTRAVERSION_LEN> padded{};
+        std::copy(version_extra.begin(), version_extra.end(), padded.begin());
+        return padded;
+    }();
+    return Outcome::of(guest::copy_out(call[1], text));
 }
 
 Outcome compile_info(Call& call)
@@ -104,7 +117,7 @@ Outcome xen_version(Call& call)
     case xen::XENVER_version:
         return Outcome::value(version_major << 16 | version_minor);
     case xen::XENVER_extraversion:
-        return answer_text<xen::XEN_EXTRAVERSION_LEN>(call, version_extra);
+        return extra_version(call);
     case xen::XENVER_compile_info:
         return compile_info(call);
     case xen::XENVER_capabilities:
@@ -143,9 +156,11 @@ Outcome vm_assist(Call& call)
     switch (call.narrow(0)) {
     case xen::VMASST_CMD_enable:
         call.domain.assists.fetch_or(1ull << type, acq_rel);
+        pvcpu::choose_bounce(call.vcpu);
         return Outcome::ok();
     case xen::VMASST_CMD_disable:
         call.domain.assists.fetch_and(~(1ull << type), acq_rel);
+        pvcpu::choose_bounce(call.vcpu);
         return Outcome::ok();
     default:
         return fail(Errno::enosys);

@@ -3,7 +3,7 @@
 /// References on frames. Taking one may fail; giving back never does; the last one out frees the frame.
 
 #include "base/result.hpp"
-#include "mm/frame.hpp"
+#include "mm/frame_table.hpp"
 
 namespace rf::mm {
 
@@ -25,5 +25,44 @@ void flush_stale(Frame const& frame);
 [[nodiscard]] Status take_writable_use(Frame& frame);
 /// Gives back what take_writable_use took; the caller still holds its reference.
 void drop_writable_use(Frame& frame);
+
+/// What a mapping holds: a reference, and a writable use if it may write.
+enum class MappingAccess : std::uint8_t { read, write };
+
+/// Gives back what a mapping held: both counts at one stroke unless one of them ends.
+inline void drop_mapping(Frame& frame, MappingAccess access)
+{
+    bool const writes = access == MappingAccess::write;
+    FrameState const state = frame.load();
+    if (state.references() > 1 && (!writes || state.type_count() > 1)) [[likely]] {
+        FrameState expected = state;
+        if (frame.exchange(expected, state.plus_references(-1).plus_type_uses(writes ? -1 : 0))) [[likely]]
+            return;
+    }
+    if (writes)
+        drop_writable_use(frame);
+    drop_reference(frames.number(frame));
+}
+
+/// Takes what a mapping holds at one stroke, where there is nothing to decide: the frame is in use and `owner`'s, and
+/// writable memory already if it is to be written. False: nothing was taken, take_reference and take_writable_use will
+/// tell why or do more.
+[[nodiscard]] inline bool take_mapping(Frame& frame, DomainId owner, MappingAccess access)
+{
+    bool const writes = access == MappingAccess::write;
+    FrameState const state = frame.load();
+    if (state.references() - 1 >= FrameState::references_max - 1 || frame.owner_id() != owner) [[unlikely]]
+        return false;
+    if (writes && ((state.type() != FrameType::writable && state.type() != FrameType::shared) ||
+                   state.type_count() == FrameState::type_count_max)) [[unlikely]]
+        return false;
+    FrameState expected = state;
+    if (!frame.exchange(expected, state.plus_references(1).plus_type_uses(writes ? 1 : 0))) [[unlikely]]
+        return false;
+    if (frame.owner_id() == owner) [[likely]]
+        return true;
+    drop_mapping(frame, access); // freed and given to someone else between the two looks
+    return false;
+}
 
 } // namespace rf::mm

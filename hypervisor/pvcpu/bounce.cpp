@@ -4,11 +4,15 @@
 #include "base/log.hpp"
 #include "cpu/insn.hpp"
 #include "cpu/registers.hpp"
+#include "cpu/vectors.hpp"
 #include "domain/domain.hpp"
 #include "guest/access.hpp"
 #include "pvcpu/mode.hpp"
 #include "xen/mmu.h"
 #include "xen/trap.h"
+
+#include <algorithm>
+#include <array>
 
 namespace rf::pvcpu {
 namespace {
@@ -19,96 +23,99 @@ using domain::Callback;
 using domain::Vcpu;
 using Registers = xen::cpu_user_regs;
 
-/// At most: rcx r11, four selectors, error code, the five words of iretq.
-constexpr unsigned max_words = 12;
-
-class Frame {
-public:
-    void push(std::uint64_t word) { words_[count_++] = word; }
-    [[nodiscard]] std::uint64_t bytes() const { return count_ * 8ull; }
-    [[nodiscard]] std::uint64_t const* words() const { return words_; }
-
-private:
-    std::uint64_t words_[max_words];
-    unsigned count_ = 0;
-};
-
 /// RFLAGS as the guest is to see them.
-[[nodiscard]] std::uint64_t visible_flags(Vcpu const& vcpu, std::uint64_t flags)
+[[nodiscard]] inline std::uint64_t visible_flags(Vcpu const& vcpu, std::uint64_t flags, bool masked)
 {
     flags &= ~(cpu::rflags::interrupt | cpu::rflags::iopl);
-    if (!vcpu.events.upcall_masked())
+    if (!masked)
         flags |= cpu::rflags::interrupt;
     if (vcpu.domain().assists.load(relaxed) >> xen::VMASST_TYPE_architectural_iopl & 1)
         flags |= static_cast<std::uint64_t>(vcpu.pv.io_privilege) << 12;
     return flags;
 }
 
-enum class Selectors : std::uint8_t { omitted, included };
-
-/// The interrupted state, taken before the mode changes.
-[[nodiscard]] Frame frame_of(Vcpu const& vcpu, Registers const& regs, std::optional<std::uint32_t> error_code,
-                             Selectors selectors)
+template <std::size_t Extra>
+[[nodiscard]] inline bool put_frame(std::uint64_t at, Registers const& regs, std::array<std::uint64_t, Extra> const& extra,
+                                    std::uint64_t cs, std::uint64_t flags)
 {
-    Frame frame;
-    frame.push(regs.rcx);
-    frame.push(regs.r11);
-    if (selectors == Selectors::included)
-        for (std::uint16_t selector : {cpu::read_ds(), cpu::read_es(), cpu::read_fs(), cpu::read_gs()})
-            frame.push(selector);
-    if (error_code)
-        frame.push(*error_code);
-    std::uint64_t const cs = vcpu.pv.in_kernel ? regs.cs & ~3u : regs.cs;
-    frame.push(regs.rip);
-    frame.push(cs | (vcpu.events.upcall_masked() ? 1ull << 32 : 0));
-    frame.push(visible_flags(vcpu, regs.rflags));
-    frame.push(regs.rsp);
-    frame.push(regs.ss);
-    return frame;
+    if constexpr (Extra == 0) {
+        return guest::put_interrupted(at, regs, cs, flags);
+    } else if constexpr (Extra == 1) {
+        return guest::put_interrupted(at, regs, cs, flags, extra[0]);
+    } else {
+        std::array<std::uint64_t, guest::interrupted_words + Extra> frame{regs.rcx, regs.r11};
+        std::copy(extra.begin(), extra.end(), frame.begin() + 2);
+        std::array<std::uint64_t, 5> const rest{regs.rip, cs, flags, regs.rsp, regs.ss};
+        std::copy(rest.begin(), rest.end(), frame.begin() + 2 + Extra);
+        return guest::copy_out(at, frame).has_value();
+    }
 }
 
-/// Puts the frame on the kernel stack and continues the vCPU at `address`.
-void enter_handler(Vcpu& vcpu, Registers& regs, Frame const& frame, std::uint64_t address, bool masks_events)
+/// Pushes the interrupted state with the `extra` words behind r11, and continues the vCPU at `address`.
+template <std::size_t Extra>
+[[gnu::always_inline]] inline void enter_handler(Vcpu& vcpu, Registers& regs, std::array<std::uint64_t, Extra> const& extra,
+                                                 std::uint64_t address, bool masks_events)
 {
+    bool const was_in_kernel = vcpu.pv.in_kernel;
+    bool const masked = vcpu.events.upcall_masked();
+    std::uint64_t const cs = (was_in_kernel ? regs.cs & ~3u : regs.cs) | (masked ? 1ull << 32 : 0);
+    std::uint64_t const flags = visible_flags(vcpu, regs.rflags, masked);
     std::uint64_t stack = regs.rsp;
-    if (!vcpu.pv.in_kernel) {
+    if (!was_in_kernel) {
         enter_kernel(vcpu);
         stack = vcpu.pv.kernel_stack;
     }
-    stack = (stack & ~15ull) - frame.bytes();
-    if (!guest::copy_bytes_out(GuestVirtual{stack}, frame.words(), frame.bytes()))
+    stack = (stack & ~15ull) - (guest::interrupted_words + Extra) * 8;
+    if (!put_frame(stack, regs, extra, cs, flags)) [[unlikely]]
         return vcpu.domain().crash("its kernel stack cannot take an exception frame");
+    if (masks_events)
+        vcpu.events.mask_upcalls();
     regs.rsp = stack;
     regs.ss = xen::FLAT_KERNEL_SS;
     regs.cs = xen::FLAT_KERNEL_CS;
     regs.rip = address;
-    regs.rflags &= ~(cpu::rflags::ac | cpu::rflags::nt | cpu::rflags::rf | cpu::rflags::tf | cpu::rflags::vm |
-                     cpu::rflags::iopl);
-    regs.rflags |= cpu::rflags::interrupt;
-    regs.entry_vector = 0; // no SYSRET shortcut
-    if (masks_events)
-        vcpu.events.mask_upcalls();
+    regs.rflags = (regs.rflags & ~(cpu::rflags::ac | cpu::rflags::nt | cpu::rflags::rf | cpu::rflags::tf | cpu::rflags::vm |
+                                   cpu::rflags::iopl)) |
+                  cpu::rflags::interrupt;
+    // The handler finds rcx and r11 on its stack; in the registers they may be what SYSRET needs.
+    regs.rcx = regs.rip;
+    regs.r11 = regs.rflags;
+    regs.entry_vector = cpu::entry_by_syscall;
 }
 
-void call_back(Vcpu& vcpu, Registers& regs, Callback const& callback, bool masks_events)
+constexpr std::array<std::uint64_t, 0> nothing{};
+
+[[gnu::always_inline]] inline void call_back(Vcpu& vcpu, Registers& regs, Callback const& callback, bool masks_events)
 {
-    enter_handler(vcpu, regs, frame_of(vcpu, regs, std::nullopt, Selectors::omitted), callback.address, masks_events);
+    enter_handler(vcpu, regs, nothing, callback.address, masks_events);
+}
+
+/// Without a handler the domain crashes.
+[[gnu::cold]] void crash_without_handler(Vcpu& vcpu, unsigned vector)
+{
+    log::Line why;
+    why.put("exception ");
+    why.put(vector);
+    why.put(" without a handler");
+    vcpu.domain().crash(why.text());
 }
 
 } // namespace
 
-void deliver_trap(Vcpu& vcpu, Registers& regs, unsigned vector, std::optional<std::uint32_t> error_code)
+void deliver_trap(Vcpu& vcpu, Registers& regs, unsigned vector)
 {
     domain::TrapGate const& gate = vcpu.pv.traps[vector];
-    if (gate.address == 0) {
-        log::Line why;
-        why.put("exception ");
-        why.put(vector);
-        why.put(" without a handler");
-        return vcpu.domain().crash(why.text());
-    }
-    bool const masks_events = gate.flags & xen::TRAP_INFO_MASK_EVENTS;
-    enter_handler(vcpu, regs, frame_of(vcpu, regs, error_code, Selectors::omitted), gate.address, masks_events);
+    if (gate.address == 0) [[unlikely]]
+        return crash_without_handler(vcpu, vector);
+    enter_handler(vcpu, regs, nothing, gate.address, gate.flags & xen::TRAP_INFO_MASK_EVENTS);
+}
+
+void deliver_trap(Vcpu& vcpu, Registers& regs, unsigned vector, std::uint32_t error_code)
+{
+    domain::TrapGate const& gate = vcpu.pv.traps[vector];
+    if (gate.address == 0) [[unlikely]]
+        return crash_without_handler(vcpu, vector);
+    enter_handler(vcpu, regs, std::array<std::uint64_t, 1>{error_code}, gate.address, gate.flags & xen::TRAP_INFO_MASK_EVENTS);
 }
 
 void deliver_page_fault(Vcpu& vcpu, Registers& regs, std::uint64_t address, std::uint32_t error_code)
@@ -143,8 +150,8 @@ void deliver_failsafe(Vcpu& vcpu, Registers& regs)
     vcpu.pv.failsafe_due = false;
     if (vcpu.pv.failsafe.address == 0)
         return vcpu.domain().crash("a segment register could not be loaded and there is no failsafe callback");
-    Frame const frame = frame_of(vcpu, regs, std::nullopt, Selectors::included);
-    enter_handler(vcpu, regs, frame, vcpu.pv.failsafe.address, vcpu.pv.failsafe.masks_events);
+    std::array<std::uint64_t, 4> const selectors{cpu::read_ds(), cpu::read_es(), cpu::read_fs(), cpu::read_gs()};
+    enter_handler(vcpu, regs, selectors, vcpu.pv.failsafe.address, vcpu.pv.failsafe.masks_events);
 }
 
 void bounce_syscall(Vcpu& vcpu, Registers& regs)
@@ -154,8 +161,9 @@ void bounce_syscall(Vcpu& vcpu, Registers& regs)
         regs.rip -= syscall_length;
         return deliver_trap(vcpu, regs, invalid_opcode);
     }
-    call_back(vcpu, regs, vcpu.pv.syscall, vcpu.pv.syscall.masks_events);
+    enter_handler(vcpu, regs, nothing, vcpu.pv.syscall.address, vcpu.pv.syscall.masks_events);
     regs.rflags &= ~cpu::rflags::df;
+    regs.r11 = regs.rflags;
 }
 
 void bounce_syscall32(Vcpu& vcpu, Registers& regs)
@@ -163,12 +171,14 @@ void bounce_syscall32(Vcpu& vcpu, Registers& regs)
     constexpr unsigned syscall_length = 2;
     regs.cs = xen::FLAT_USER_CS32;
     regs.ss = xen::FLAT_USER_SS32;
+    regs.entry_vector = 0;
     if (vcpu.pv.in_kernel || vcpu.pv.syscall32.address == 0) {
         regs.rip -= syscall_length;
         return deliver_trap(vcpu, regs, invalid_opcode);
     }
     call_back(vcpu, regs, vcpu.pv.syscall32, vcpu.pv.syscall32.masks_events);
     regs.rflags &= ~cpu::rflags::df;
+    regs.r11 = regs.rflags;
 }
 
 void bounce_sysenter(Vcpu& vcpu, Registers& regs)

@@ -11,13 +11,11 @@
 
 #include "domain/vcpu.hpp"
 
-#include <optional>
-
 namespace rf::pvcpu {
 
 /// Delivers an exception of the guest through its trap table. Without a handler the domain crashes.
-void deliver_trap(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, unsigned vector,
-                  std::optional<std::uint32_t> error_code = std::nullopt);
+void deliver_trap(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, unsigned vector);
+void deliver_trap(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, unsigned vector, std::uint32_t error_code);
 /// deliver_trap for #PF; `address` goes to vcpu_info.arch.cr2.
 void deliver_page_fault(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, std::uint64_t address, std::uint32_t error_code);
 /// #GP with an error code.

@@ -183,9 +183,13 @@ Emulation emulate_privileged(Vcpu& vcpu, Registers& regs)
 
 Emulation emulate_forced(Vcpu& vcpu, Registers& regs)
 {
-    static constexpr std::uint8_t expected[] = {0x0f, 0x0b, 'x', 'e', 'n', 0x0f, 0xa2};
-    std::uint8_t code[sizeof expected];
-    if (!guest::copy_bytes_in(code, GuestVirtual{regs.rip}, sizeof code) || std::memcmp(code, expected, sizeof code) != 0)
+    constexpr std::uint64_t expected = 0xa2'0f'6e'65'78'0b'0full; // ud2a "xen" cpuid
+    constexpr unsigned length = 7;
+    std::uint64_t code = 0;
+    // A whole word is quicker to have; at the end of a page there may be no whole word.
+    if (!guest::copy_in(code, regs.rip) && !guest::copy_bytes_in(&code, GuestVirtual{regs.rip}, length))
+        return Emulation::refused;
+    if ((code & ((1ull << 8 * length) - 1)) != expected)
         return Emulation::refused;
     cpu::CpuidResult const leaf =
         pvcpu::cpuid(vcpu, static_cast<std::uint32_t>(regs.rax), static_cast<std::uint32_t>(regs.rcx));
@@ -193,7 +197,7 @@ Emulation emulate_forced(Vcpu& vcpu, Registers& regs)
     regs.rbx = leaf.ebx;
     regs.rcx = leaf.ecx;
     regs.rdx = leaf.edx;
-    regs.rip += sizeof expected;
+    regs.rip += length;
     return Emulation::done;
 }
 

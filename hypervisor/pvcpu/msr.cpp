@@ -20,15 +20,17 @@ constexpr std::uint32_t fs_base = 0xc0000100;
 constexpr std::uint32_t gs_base = 0xc0000101;
 constexpr std::uint32_t other_gs_base = 0xc0000102; ///< IA32_KERNEL_GS_BASE
 constexpr std::uint32_t hypercall_page = 0x40000000;
+constexpr std::uint32_t decode_configuration = 0xc0011029; ///< AMD: DE_CFG
 
-[[nodiscard]] MsrViewer viewer_of(domain::Vcpu const& vcpu)
+/// For the rules of register `index`: what only another register's rule asks for is not looked up.
+[[nodiscard]] MsrViewer viewer_of(domain::Vcpu const& vcpu, std::uint32_t index)
 {
     CpuidPolicy const& host = system_policy(PolicyKind::host);
     constexpr std::uint32_t lfence_dispatch = 1u << 2; // leaf 0x80000021, EAX
     return {.vendor = vendor_of(host.find(0)),
             .controls_machine = vcpu.domain().is_control(),
             .first_vcpu = vcpu.id() == 0,
-            .lfence_serialises = (cpuid(vcpu, 0x80000021, 0).eax & lfence_dispatch) != 0};
+            .lfence_serialises = index == decode_configuration && (cpuid(vcpu, 0x80000021, 0).eax & lfence_dispatch) != 0};
 }
 
 /// Before a kernel can catch #GP (its first instructions), reading a register that the processor has gives zero.
@@ -44,7 +46,7 @@ constexpr std::uint32_t hypercall_page = 0x40000000;
 
 [[nodiscard]] Result<std::uint64_t> read_by_rule(domain::Vcpu const& vcpu, std::uint32_t index)
 {
-    auto const rule = msr_read_rule(viewer_of(vcpu), index);
+    auto const rule = msr_read_rule(viewer_of(vcpu, index), index);
     std::uint64_t real = 0;
     if (!rule || (rule->mask != 0 && !cpu::read_msr_safe(index, real)))
         return read_refused(vcpu, index);
@@ -66,7 +68,7 @@ constexpr std::uint32_t hypercall_page = 0x40000000;
 
 [[nodiscard]] Status write_by_rule(domain::Vcpu const& vcpu, std::uint32_t index, std::uint64_t value)
 {
-    auto const rule = msr_write_rule(viewer_of(vcpu), index);
+    auto const rule = msr_write_rule(viewer_of(vcpu, index), index);
     if (!rule) {
         log::debug("guest ", vcpu.domain().id(), ": WRMSR ", log::Hex{index}, " = ", log::Hex{value}, " refused");
         return fail(Errno::eperm);

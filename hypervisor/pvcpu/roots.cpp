@@ -20,11 +20,9 @@ using domain::Vcpu;
 [[nodiscard]] bool is_loaded_here(Vcpu const& vcpu) { return vcpu.loaded_cpu() == cpu::current_id(); }
 
 /// Gives back the LDT's pages; needs Space::lock.
-void drop_ldt(Vcpu& vcpu)
+void drop_loaded_ldt(Vcpu& vcpu)
 {
     PvState& pv = vcpu.pv;
-    if (pv.ldt_entries == 0)
-        return;
     for (unsigned page = 0; page < pv.ldt_frames.size(); ++page) {
         if (!pv.ldt_frames[page].valid())
             continue;
@@ -36,6 +34,11 @@ void drop_ldt(Vcpu& vcpu)
     pv.ldt_base = 0;
     if (is_loaded_here(vcpu))
         cpu::load_ldt_window(0, 0);
+}
+inline void drop_ldt(Vcpu& vcpu)
+{
+    if (vcpu.pv.ldt_entries != 0)
+        drop_loaded_ldt(vcpu);
 }
 
 /// Replaces one of the roots; the new one is counted before the old one is let go.

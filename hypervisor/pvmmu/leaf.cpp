@@ -22,7 +22,7 @@ namespace {
 
 } // namespace
 
-Result<Entry> take_leaf(Space& space, Entry entry, DomainId target)
+Result<Entry> take_unusual_leaf(Space& space, Entry entry, DomainId target)
 {
     Caching const caching = space.rights.drives_devices() ? Caching::free : Caching::fixed;
     TRY(admit(entry, 1, caching, entry_limits));
@@ -45,18 +45,6 @@ Result<Entry> take_leaf(Space& space, Entry entry, DomainId target)
         return fail(Errno::ebusy);
     }
     return adjust(entry, 1);
-}
-
-void drop_leaf(Entry entry)
-{
-    if (!entry.is_present())
-        return;
-    mm::Frame* frame = mm::frames.find(entry.frame());
-    if (!frame || frame->owner_id() == domid_io)
-        return;
-    if (entry.is_writable())
-        mm::drop_writable_use(*frame);
-    mm::drop_reference(entry.frame());
 }
 
 } // namespace rf::pvmmu

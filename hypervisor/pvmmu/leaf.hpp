@@ -2,7 +2,7 @@
 #pragma once
 /// References held by level-1 entries.
 
-#include "mm/frame.hpp"
+#include "mm/page_ref.hpp"
 #include "pvmmu/space.hpp"
 
 namespace rf::pvmmu {
@@ -12,9 +12,38 @@ namespace rf::pvmmu {
 /// caller may map). Yields the entry as it is to be stored.
 /// Errno::einval (bits, no such frame), Errno::eperm (device memory without the right), Errno::ebusy (other owner, or
 /// writable while a page table), Errno::eacces (cache attributes on a hypervisor page).
-[[nodiscard]] Result<Entry> take_leaf(Space& space, Entry entry, DomainId target);
+[[nodiscard, gnu::always_inline]] inline Result<Entry> take_leaf(Space& space, Entry entry, DomainId target);
+/// The same, with all questions asked one by one: what take_leaf does when the entry or its frame is not the usual kind.
+[[nodiscard]] Result<Entry> take_unusual_leaf(Space& space, Entry entry, DomainId target);
 
 /// Gives back what the stored entry held. Never fails.
-void drop_leaf(Entry entry);
+[[gnu::always_inline]] inline void drop_leaf(Entry entry);
+
+[[nodiscard]] constexpr mm::MappingAccess access_of(Entry entry)
+{
+    return entry.is_writable() ? mm::MappingAccess::write : mm::MappingAccess::read;
+}
+
+inline Result<Entry> take_leaf(Space& space, Entry entry, DomainId target)
+{
+    // Bits that every domain may set, and a frame of RAM that a domain owns: no rule of admit() is left to ask.
+    constexpr std::uint64_t usual = Entry::present | Entry::writable | Entry::user | Entry::accessed | Entry::dirty |
+                                    Entry::global | Entry::available_low | Entry::available_high | Entry::no_execute;
+    if (!(entry.flags() & ~usual) && target < domid_first_reserved) [[likely]] {
+        mm::Frame* const frame = mm::frames.find(entry.frame());
+        if (frame && mm::take_mapping(*frame, target, access_of(entry))) [[likely]]
+            return adjust(entry, 1);
+    }
+    return take_unusual_leaf(space, entry, target);
+}
+
+inline void drop_leaf(Entry entry)
+{
+    if (!entry.is_present())
+        return;
+    mm::Frame* const frame = mm::frames.find(entry.frame());
+    if (frame && frame->owner_id() != domid_io) [[likely]]
+        mm::drop_mapping(*frame, access_of(entry));
+}
 
 } // namespace rf::pvmmu

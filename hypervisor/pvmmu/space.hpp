@@ -41,6 +41,9 @@ public:
     /// Tables being undone, outermost first; at most one chain of four exists at a time.
     std::array<Mfn, 4> unwinding{};
     unsigned unwinding_depth = 0;
+
+    /// Without the lock: true says that the calling CPU has left nothing to be undone.
+    [[nodiscard]] bool nothing_to_undo() { return shared(unwinding_depth).load(relaxed) == 0; }
 };
 
 /// The machine's limits for entries; set once at boot.

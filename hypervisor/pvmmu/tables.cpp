@@ -69,16 +69,25 @@ void start_unwinding(Space& space, Mfn mfn, unsigned entries)
     space.unwinding[space.unwinding_depth++] = mfn;
 }
 
-/// One entry of an unwinding table gives back what it held.
+/// The entries of an unwinding level-1 table give back what they held, the last ones first.
+[[nodiscard]] Progress unwind_leaves(Mfn table, Budget& budget)
+{
+    Frame& frame = mm::frames[table];
+    std::uint64_t* const entries = entries_of(table);
+    unsigned left = frame.stamp_or_progress.load(relaxed);
+    while (left > 0 && budget.spend())
+        drop_leaf(Entry{shared(entries[--left]).load(relaxed)});
+    frame.stamp_or_progress.store(left, relaxed);
+    return left > 0 ? Progress::more : Progress::done;
+}
+
+/// One entry of an unwinding table of level 2..4 gives back what it held.
 void unwind_entry(Space& space, Mfn table, unsigned level, unsigned index)
 {
     Entry const entry = read_entry(table, index);
     if (!entry.is_present() || is_ours(level, index))
         return;
-    if (level == 1)
-        drop_leaf(entry);
-    else
-        drop_table(space, entry.frame());
+    drop_table(space, entry.frame());
 }
 
 void finish_unwinding(Mfn mfn, unsigned level)
@@ -119,6 +128,14 @@ enum class Use : std::uint8_t { taken, must_validate };
 /// and the caller must validate it.
 [[nodiscard]] Result<Use> use(Space& space, Mfn mfn, unsigned level)
 {
+    // A table that is in use already: both counts at one stroke. It is ours and validated, which Space::lock keeps so.
+    if (Frame* const known = mm::frames.find(mfn); known && known->owner_id() == space.id) [[likely]] {
+        FrameState now = known->load();
+        if (now.type() == mm::table_type(level) && now.validated() && now.type_count() > 0 &&
+            now.type_count() < FrameState::type_count_max && now.references() < FrameState::references_max &&
+            known->exchange(now, now.plus_references(1).plus_type_uses(1)))
+            return Use::taken;
+    }
     TRY(mm::take_reference(mfn, space.id));
     Frame& frame = mm::frames[mfn];
     FrameState state = frame.load();
@@ -149,6 +166,10 @@ public:
     [[nodiscard]] Result<Progress> run(Budget& budget)
     {
         while (true) {
+            if (top_level() == 1) {
+                if (TRY(validate_leaves(budget)) == Progress::more)
+                    return Progress::more;
+            }
             if (!budget.spend())
                 return Progress::more;
             unsigned const index = mm::frames[top()].stamp_or_progress.load(relaxed);
@@ -171,18 +192,43 @@ private:
     [[nodiscard]] unsigned top_level() const { return level_ - (depth_ - 1); }
     void advance() { mm::frames[top()].stamp_or_progress.fetch_add(1, relaxed); }
 
+    /// All that is left of a level-1 table. After an error the table knows how far it came.
+    [[nodiscard]] Result<Progress> validate_leaves(Budget& budget)
+    {
+        Frame& frame = mm::frames[top()];
+        std::uint64_t* const entries = entries_of(top());
+        unsigned index = frame.stamp_or_progress.load(relaxed);
+        Status failure;
+        bool more = false;
+        for (; index < table_entries; ++index) {
+            if (more = !budget.spend(); more) [[unlikely]]
+                break;
+            Entry const entry{shared(entries[index]).load(relaxed)};
+            if (!entry.is_present())
+                continue;
+            auto const stored = take_leaf(space_, entry, space_.id);
+            if (!stored) [[unlikely]] {
+                failure = fail(stored.error());
+                break;
+            }
+            if (!(*stored == entry))
+                entries[index] = stored->bits();
+        }
+        frame.stamp_or_progress.store(index, relaxed);
+        if (!failure) {
+            undo();
+            return fail(failure.error());
+        }
+        return more ? Progress::more : Progress::done;
+    }
+
+    /// One entry of a table of level 2..4.
     [[nodiscard]] Status validate_entry(unsigned index)
     {
         unsigned const level = top_level();
         Entry const entry = read_entry(top(), index);
         if (!entry.is_present() || is_ours(level, index))
             return advance(), Status{};
-        if (level == 1) {
-            Entry const stored = TRY(take_leaf(space_, entry, space_.id));
-            if (!(stored == entry))
-                entries_of(top())[index] = stored.bits();
-            return advance(), Status{};
-        }
         TRY(admit(entry, level, Caching::fixed, entry_limits));
         switch (TRY(use(space_, entry.frame(), level - 1))) {
         case Use::taken:
@@ -239,7 +285,7 @@ bool is_table(Space const& space, Mfn mfn, unsigned level)
     return state.type() == mm::table_type(level) && state.validated() && !state.partial();
 }
 
-Progress drain(Space& space, Budget& budget)
+Progress drain_tables(Space& space, Budget& budget)
 {
     while (space.unwinding_depth > 0) {
         if (!budget.spend())
@@ -247,6 +293,8 @@ Progress drain(Space& space, Budget& budget)
         Mfn const mfn = space.unwinding[space.unwinding_depth - 1];
         Frame& frame = mm::frames[mfn];
         unsigned const level = mm::table_level(frame.load().type());
+        if (level == 1 && unwind_leaves(mfn, budget) == Progress::more)
+            return Progress::more;
         unsigned const left = frame.stamp_or_progress.load(relaxed);
         if (left == 0) {
             --space.unwinding_depth;
@@ -278,6 +326,11 @@ void abandon(Space& space, Mfn mfn)
 
 void drop_table(Space& space, Mfn mfn)
 {
+    // Not the last use: both counts at one stroke.
+    FrameState seen = mm::frames[mfn].load();
+    if (seen.type_count() > 1 && seen.references() > 1 &&
+        mm::frames[mfn].exchange(seen, seen.plus_references(-1).plus_type_uses(-1))) [[likely]]
+        return;
     FrameState const state = change(mm::frames[mfn], [](FrameState now) {
         require(now.type_count() > 0, "more table uses dropped than taken");
         FrameState const next = now.plus_type_uses(-1);

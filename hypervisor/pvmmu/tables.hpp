@@ -19,7 +19,11 @@
 namespace rf::pvmmu {
 
 /// Goes on undoing tables. Progress::more: the budget is used up, call again.
-[[nodiscard]] Progress drain(Space& space, Budget& budget);
+[[nodiscard]] Progress drain_tables(Space& space, Budget& budget);
+[[nodiscard]] inline Progress drain(Space& space, Budget& budget)
+{
+    return space.unwinding_depth == 0 ? Progress::done : drain_tables(space, budget);
+}
 
 /// Takes a reference on and a use of `mfn` as a table of `level`, validating it if nobody uses it yet.
 /// Progress::more: call again with the same arguments after a preemption point.

@@ -5,47 +5,8 @@
 #include "mm/frame_table.hpp"
 
 namespace rf::pvmmu {
-namespace {
-
-[[nodiscard]] std::atomic_ref<std::uint64_t> slot(EntryPlace place)
-{
-    return shared(direct_as<std::uint64_t>(place.table)[place.index]);
-}
-
-[[nodiscard]] constexpr Entry merged(Entry value, Entry old, Preserve preserve)
-{
-    if (preserve == Preserve::nothing || !value.is_present())
-        return value;
-    return value.with(old.bits() & (Entry::accessed | Entry::dirty));
-}
-
-} // namespace
-
-namespace detail {
-
-Entry load_entry(EntryPlace place) { return Entry{slot(place).load(relaxed)}; }
-
-bool swap_entry(EntryPlace place, Entry old, Entry fresh)
-{
-    std::uint64_t expected = old.bits();
-    return slot(place).compare_exchange_strong(expected, fresh.bits(), acq_rel);
-}
-
-} // namespace detail
-
-Result<EntryPlace> find_entry(Mfn root, GuestVirtual address, unsigned level)
-{
-    if (!address_map::guest_range_ok(address.value, 1))
-        return fail(Errno::einval);
-    EntryPlace place{root, table_index(address.value, 4)};
-    for (unsigned at = 4; at > level; --at) {
-        Entry const entry = detail::load_entry(place);
-        if (!entry.is_present())
-            return fail(Errno::einval);
-        place = {entry.frame(), table_index(address.value, at - 1)};
-    }
-    return place;
-}
+using detail::merged;
+using detail::slot;
 
 Result<Entry> translate(Mfn root, GuestVirtual address)
 {
@@ -56,12 +17,6 @@ Result<Entry> translate(Mfn root, GuestVirtual address)
     if (!entry.is_present())
         return fail(Errno::efault);
     return entry;
-}
-
-Status write_leaf(Space& space, EntryPlace place, Entry value, DomainId target, Preserve preserve)
-{
-    TRY(modify_leaf(space, place, target, [&](Entry old) { return merged(value, old, preserve); }));
-    return {};
 }
 
 Result<Progress> write_table_entry(Space& space, EntryPlace place, unsigned level, Entry value, Preserve preserve,

@@ -3,6 +3,7 @@
 /// Changing single entries of validated tables. All functions need Space::lock held and Space::unwinding drained; after a
 /// change the caller drains again.
 
+#include "base/address_map.hpp"
 #include "pvmmu/leaf.hpp"
 #include "pvmmu/tables.hpp"
 
@@ -19,7 +20,7 @@ enum class Preserve : std::uint8_t { nothing, accessed_dirty };
 
 /// The present entry that maps `address` at `level` under `root`, found by walking the tables as the processor would.
 /// Level 1 yields the place of the leaf entry whether or not that entry is present. Errno::einval: no table on the way.
-[[nodiscard]] Result<EntryPlace> find_entry(Mfn root, GuestVirtual address, unsigned level);
+[[nodiscard, gnu::always_inline]] inline Result<EntryPlace> find_entry(Mfn root, GuestVirtual address, unsigned level);
 
 /// The leaf entry that maps `address` under `root`. Errno::efault when it is not present.
 [[nodiscard]] Result<Entry> translate(Mfn root, GuestVirtual address);
@@ -27,10 +28,10 @@ enum class Preserve : std::uint8_t { nothing, accessed_dirty };
 /// Replaces the level-1 entry at `place` by what `compute(old)` yields, taking and dropping references; `target` must own
 /// a mapped frame. Yields the entry that was there. On failure nothing changed. Errors as take_leaf.
 template <class Compute>
-[[nodiscard]] Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target, Compute compute);
+[[nodiscard, gnu::always_inline]] inline Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target, Compute compute);
 
 /// modify_leaf with a given value.
-[[nodiscard]] Status write_leaf(Space& space, EntryPlace place, Entry value, DomainId target, Preserve preserve);
+[[nodiscard]] inline Status write_leaf(Space& space, EntryPlace place, Entry value, DomainId target, Preserve preserve);
 
 /// Replaces an entry of a table of level 2..4. Progress::more: repeat the call later with the same arguments.
 /// Errno::einval for the hypervisor's slots and inadmissible entries; errors as take_table.
@@ -43,13 +44,42 @@ template <class Compute>
 [[nodiscard]] Status unpin(Space& space, Mfn mfn);
 
 namespace detail {
+[[nodiscard]] inline std::atomic_ref<std::uint64_t> slot(EntryPlace place)
+{
+    return shared(direct_as<std::uint64_t>(place.table)[place.index]);
+}
+[[nodiscard]] inline Entry load_entry(EntryPlace place) { return Entry{slot(place).load(relaxed)}; }
 /// Stores `fresh` over `old` if the entry still holds `old` (the processor may set accessed and dirty meanwhile).
-[[nodiscard]] bool swap_entry(EntryPlace place, Entry old, Entry fresh);
-[[nodiscard]] Entry load_entry(EntryPlace place);
+[[nodiscard]] inline bool swap_entry(EntryPlace place, Entry old, Entry fresh)
+{
+    std::uint64_t expected = old.bits();
+    return slot(place).compare_exchange_strong(expected, fresh.bits(), acq_rel);
+}
+[[nodiscard]] constexpr Entry merged(Entry value, Entry old, Preserve preserve)
+{
+    if (preserve == Preserve::nothing || !value.is_present())
+        return value;
+    return value.with(old.bits() & (Entry::accessed | Entry::dirty));
+}
 } // namespace detail
 
+inline Result<EntryPlace> find_entry(Mfn root, GuestVirtual address, unsigned level)
+{
+    if (!address_map::guest_range_ok(address.value, 1))
+        return fail(Errno::einval);
+    EntryPlace place{root, table_index(address.value, 4)};
+#pragma GCC unroll 4
+    for (unsigned at = 4; at > level; --at) {
+        Entry const entry = detail::load_entry(place);
+        if (!entry.is_present())
+            return fail(Errno::einval);
+        place = {entry.frame(), table_index(address.value, at - 1)};
+    }
+    return place;
+}
+
 template <class Compute>
-Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target, Compute compute)
+inline Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target, Compute compute)
 {
     // Only the processor races with us, and it can set each of two bits once: three rounds always suffice.
     for (int round = 0; round < 4; ++round) {
@@ -69,6 +99,12 @@ Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target, Compu
         drop_leaf(stored);
     }
     return fail(Errno::ebusy);
+}
+
+inline Status write_leaf(Space& space, EntryPlace place, Entry value, DomainId target, Preserve preserve)
+{
+    TRY(modify_leaf(space, place, target, [&](Entry old) { return detail::merged(value, old, preserve); }));
+    return {};
 }
 
 } // namespace rf::pvmmu

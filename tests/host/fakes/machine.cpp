@@ -50,6 +50,9 @@ void flush_cpus(CpuMask cpus, FlushRange range)
         cpus.for_each(flushed_everything);
 }
 
+void flush_local() { flush_cpus(CpuMask::of(current_id()), FlushRange::all()); }
+void flush_page_local(std::uint64_t address) { flush_cpus(CpuMask::of(current_id()), FlushRange::page(address)); }
+
 void load_root_and_flush(Mfn root)
 {
     write_cr3(root.value << page_shift);

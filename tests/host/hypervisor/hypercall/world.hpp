@@ -32,6 +32,14 @@ extern "C" {
     std::memcpy(to, from, bytes);
     return 0;
 }
+[[gnu::weak]] std::uint64_t guest_copy_words(void* to, void const* from, std::uint64_t words)
+{
+    return guest_copy(to, from, words * 8);
+}
+[[gnu::weak]] std::uint64_t guest_copy_dword(void* to, void const* from)
+{
+    return guest_copy(to, from, 4);
+}
 [[gnu::weak]] std::size_t guest_clear(void* to, std::uint64_t, std::size_t bytes)
 {
     std::memset(to, 0, bytes);
@@ -40,6 +48,22 @@ extern "C" {
 }
 
 namespace rf::hypercall_tests {
+
+/// What one segment of a hypercall came to, with the arguments that would continue it.
+struct Segment : hypercall::Outcome {
+    hypercall::Arguments next;
+    [[nodiscard]] hypercall::Arguments const& next_arguments() const { return next; }
+};
+
+/// Runs one segment as if a guest had called.
+inline Segment run_segment(domain::Vcpu& vcpu, domain::Domain& domain, hypercall::Handler handler, hypercall::Arguments const& arguments)
+{
+    xen::cpu_user_regs registers{};
+    hypercall::put_arguments(registers, arguments);
+    hypercall::Call call{vcpu, domain, registers, false};
+    hypercall::Outcome const outcome = handler(call);
+    return {outcome, call.arguments()};
+}
 
 class World : public testing::Test {
 protected:
@@ -88,10 +112,9 @@ protected:
     }
 
     /// One segment of a hypercall of `caller`.
-    hypercall::Outcome once(hypercall::Handler handler, hypercall::Arguments const& arguments)
+    Segment once(hypercall::Handler handler, hypercall::Arguments const& arguments)
     {
-        hypercall::Call call{*caller->vcpu(0), *caller, arguments, false};
-        return handler(call);
+        return run_segment(*caller->vcpu(0), *caller, handler, arguments);
     }
     /// A hypercall with its continuations; counts the segments.
     std::int64_t run(hypercall::Handler handler, std::uint64_t first, void const* second = nullptr)

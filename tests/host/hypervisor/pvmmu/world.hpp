@@ -24,6 +24,8 @@ namespace rf::pvmmu_tests {
 using audit::Account;
 using pvmmu::Entry;
 using hypercall::Arguments;
+using hypercall_tests::run_segment;
+using hypercall_tests::Segment;
 using mm::FrameType;
 
 inline constexpr std::uint64_t readable = Entry::present | Entry::user | Entry::accessed;
@@ -166,11 +168,10 @@ protected:
 
     // ---- hypercalls of `guest`, with their continuations; the audit follows each segment
 
-    hypercall::Outcome once(Guest& guest, hypercall::Handler handler, Arguments const& arguments, VcpuId vcpu = 0)
+    Segment once(Guest& guest, hypercall::Handler handler, Arguments const& arguments, VcpuId vcpu = 0)
     {
         cpu::stack_top().current = &guest.vcpu(vcpu);
-        hypercall::Call call{guest.vcpu(vcpu), *guest.domain, arguments, false};
-        auto const outcome = handler(call);
+        auto const outcome = run_segment(guest.vcpu(vcpu), *guest.domain, handler, arguments);
         cpu::stack_top().current = nullptr;
         if (audits)
             audit_is_clean("after a hypercall");
