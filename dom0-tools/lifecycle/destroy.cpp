@@ -43,10 +43,8 @@ Result<void> remove_traces(Session& session, const StateDirectory& state, Domain
     const auto vm = BUILD_TRY(session.store.read_if_exists(home + "/vm"));
     // Not introduced, or already forgotten: both are what we want.
     (void)session.store.release(id.value);
-    if (vm && vm->starts_with("/vm/") && vm->size() > 4) {
-        BUILD_CHECK(session.store.remove(*vm));
-        BUILD_CHECK(remove_if_empty(session, "/vm", "/vm"));
-    }
+    if (vm && vm->starts_with("/vm/") && vm->size() > 4)
+        BUILD_CHECK(remove_with_empty_parents(session, *vm, "/vm"));
     BUILD_CHECK(session.store.remove(home));
     state.remove(id);
     if (!stuck)

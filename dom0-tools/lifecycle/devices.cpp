@@ -82,21 +82,21 @@ Result<bool> has_closed(Session& session, const std::string& backend)
 
 }  // namespace
 
-Result<void> remove_if_empty(Session& session, const std::string& directory, std::string_view top)
+Result<void> remove_with_empty_parents(Session& session, const std::string& path, std::string_view top)
 {
     BUILD_CHECK(session.store.transact([&](auto transaction) -> xen::Result<void> {
-        for (std::string path = directory; path.size() >= top.size(); path = path.substr(0, path.rfind('/'))) {
-            const auto rest = session.store.list(path, transaction);
+        auto removed = session.store.remove(path, transaction);
+        for (std::string above = path.substr(0, path.rfind('/')); removed && above.size() >= top.size(); above = above.substr(0, above.rfind('/'))) {
+            const auto rest = session.store.list(above, transaction);
             if (!rest && rest.error().code == ENOENT)
                 continue;
             if (!rest)
                 return std::unexpected(rest.error());
             if (!rest->empty())
                 break;
-            if (auto removed = session.store.remove(path, transaction); !removed)
-                return removed;
+            removed = session.store.remove(above, transaction);
         }
-        return {};
+        return removed;
     }));
     return {};
 }
@@ -114,8 +114,7 @@ Result<std::vector<std::string>> remove_devices(Session& session, DomainId domai
             stuck.push_back(device.backend);
         if (!device.frontend.empty())
             BUILD_CHECK(session.store.remove(device.frontend));
-        BUILD_CHECK(session.store.remove(device.backend));
-        BUILD_CHECK(remove_if_empty(session, device.backend.substr(0, device.backend.rfind('/')), backend_root));
+        BUILD_CHECK(remove_with_empty_parents(session, device.backend, backend_root));
     }
     return stuck;
 }

@@ -36,6 +36,7 @@ void guest_main()
     print("hostile: seed ", seed, "\n");
     world.initialise(seed);
     rf::hostile::prepare_attempts();
+    rf::hostile::check_returns();
     constexpr std::uint64_t ticks_between_reports = 1ull << 30;  // of the TSC: the clock's page is one of our victims
     std::uint64_t next_report = __builtin_ia32_rdtsc() + ticks_between_reports;
     while (world.operations < most) {

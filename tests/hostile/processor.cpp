@@ -136,7 +136,34 @@ void register_nonsense()
     world.call(xen::HYPERVISOR_set_debugreg, 7, 0);
 }
 
+/// What rcx holds after HYPERVISOR_iret to the next instruction, whose address goes to `there`; the frame's rcx is `offered`.
+std::uint64_t rcx_after_return(std::uint64_t flags, std::uint64_t offered, std::uint64_t& there)
+{
+    std::uint64_t rcx = 0;
+    asm volatile("lea -128(%%rsp), %%rsp\n"
+                 "mov %%rsp, %%rsi\n"
+                 "lea 1f(%%rip), %%rdi\n"
+                 "push %[ss]\n push %%rsi\n push $0x202\n push %[cs]\n push %%rdi\n"
+                 "push %[flags]\n push %[offered]\n push %[offered]\n push $0\n"
+                 "mov %[number], %%eax\n syscall\n"
+                 "1: lea 128(%%rsp), %%rsp"
+                 : "=&c"(rcx), "=&D"(there)
+                 : [ss] "i"(xen::FLAT_KERNEL_SS & ~3u), [cs] "i"(xen::FLAT_KERNEL_CS & ~3u), [flags] "r"(flags), [offered] "r"(offered),
+                   [number] "i"(xen::HYPERVISOR_iret)
+                 : "rax", "rsi", "r11", "memory", "cc");
+    return rcx;
+}
+
 }  // namespace
+
+void check_returns()
+{
+    std::uint64_t there = 0;
+    if (rcx_after_return(0, 0x1234, there) != 0x1234)
+        world.breach("iret takes no rcx from its frame", 0);
+    if (const std::uint64_t rcx = rcx_after_return(xen::VGCF_in_syscall, 0x1234, there); rcx != there)
+        world.breach("iret as from a system call leaves another rcx than SYSRET would", rcx);
+}
 
 void abuse_processor()
 {

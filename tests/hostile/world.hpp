@@ -99,6 +99,9 @@ bool attempt(Action action)
     return attempt([](void* context) { (*static_cast<Action*>(context))(); }, &action);
 }
 
+/// Returns by hypercall with and without VGCF_in_syscall, by whichever way the hypervisor takes, and looks at what comes back.
+void check_returns();
+
 // The families of misbehaviour. Each makes one move.
 void abuse_page_tables();
 void abuse_memory();
