@@ -148,7 +148,7 @@ std::uint64_t rcx_after_return(std::uint64_t flags, std::uint64_t offered, std::
                  "mov %[number], %%eax\n syscall\n"
                  "1: lea 128(%%rsp), %%rsp"
                  : "=&c"(rcx), "=&D"(there)
-                 : [ss] "i"(xen::FLAT_KERNEL_SS & ~3u), [cs] "i"(xen::FLAT_KERNEL_CS & ~3u), [flags] "r"(flags), [offered] "r"(offered),
+                 : [ss] "i"(xen::FLAT_KERNEL_SS), [cs] "i"(xen::FLAT_KERNEL_CS & ~3u), [flags] "r"(flags), [offered] "r"(offered),
                    [number] "i"(xen::HYPERVISOR_iret)
                  : "rax", "rsi", "r11", "memory", "cc");
     return rcx;
