@@ -16,6 +16,8 @@ using namespace rf::system;
 using namespace std::chrono_literals;
 
 constexpr auto long_limit = 900s;
+/// Pages by which the hypervisor's own tables may have grown, once, over all of it.
+constexpr long grown_tables = 4;
 
 std::vector<GuestDefinition> guests() {
     const auto responder = [](const std::string& name, const std::string& number) {
@@ -110,10 +112,16 @@ TEST_F(Survival, NobodyElseNotices) {
     // was half destroyed can be destroyed again.
     const auto creations = run("killed_everywhere 30 true 'rf create /etc/ringfort/linux.xml' settle 2> /dev/null", long_limit);
     EXPECT_GE(std::atoi(creations.c_str()), 20) << "creations that were killed";
-    EXPECT_EQ(leftovers(), before) << "after killing rf create";
+    {
+        SCOPED_TRACE("after killing rf create");
+        expect_nothing_left(before, grown_tables);
+    }
     const auto destructions = run("killed_everywhere 15 'rf create -p /etc/ringfort/linux.xml' 'rf destroy linux' 'end linux' 2> /dev/null", long_limit);
     EXPECT_GE(std::atoi(destructions.c_str()), 10) << "destructions that were killed";
-    EXPECT_EQ(leftovers(), before) << "after killing rf destroy";
+    {
+        SCOPED_TRACE("after killing rf destroy");
+        expect_nothing_left(before, grown_tables);
+    }
 
     // The daemon dies; a guest that ends meanwhile is taken care of when it is back, and those that run go on.
     run("rf create /etc/ringfort/hello.xml && kill -9 $(pidof rfd)");
@@ -123,7 +131,10 @@ TEST_F(Survival, NobodyElseNotices) {
     wait_until("! rf domid hello", 60s);
     run("rf create /etc/ringfort/linux.xml", long_limit);
     run("end linux");
-    EXPECT_EQ(leftovers(), before) << "after killing rfd";
+    {
+        SCOPED_TRACE("after killing rfd");
+        expect_nothing_left(before, grown_tables);
+    }
 
     run("kill -2 $(pidof ping)");
     const auto pings = run("tail -n 3 /tmp/pings");
