@@ -7,6 +7,7 @@
 #include "boot/boot.hpp"
 #include "boot/smp.hpp"
 #include "cpu/features.hpp"
+#include "cpu/guards.hpp"
 #include "cpu/insn.hpp"
 #include "cpu/ipi.hpp"
 #include "cpu/local_apic.hpp"
@@ -180,6 +181,7 @@ void early_console(rf::boot::BootInfo const& info)
     dev::report_complaints(dev::options);
     hypercall::set_command_line(info.command_line);
     cpu::local_apic::allow_tsc_deadline(dev::options.tsc_deadline);
+    cpu::set_guards(dev::options.guards);
 }
 
 void hypervisor_main(rf::boot::BootInfo const& info)

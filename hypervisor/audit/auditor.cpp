@@ -46,6 +46,7 @@ bool Auditor::run()
     enter_states();
     for (unsigned level = 4; level > 0; --level)
         walk_level(level);
+    realm_.for_each_view([](Realm::View const& view, void* self) { static_cast<Auditor*>(self)->check_view(view); }, this);
     compare();
     auto const totals = realm_.totals();
     expect("frames on the domains' lists", invalid_mfn, totals.listed, seen_.listed);
@@ -165,6 +166,27 @@ void Auditor::check_hypervisor_slots(Owner const& owner, Mfn table)
             right = entry.is_present() && entry.frame() == owner.space->domain_area && !entry.has(Entry::user);
         if (!right)
             complain("a root does not hold the hypervisor's own entries", table, entry.bits(), slot);
+    }
+}
+
+/// Guests that are kept apart see in their view what their root holds, and of the hypervisor what every guest may read,
+/// their own descriptor tables, and the doors.
+void Auditor::check_view(Realm::View const& view)
+{
+    if (view.shown != view.root)
+        return complain("a view does not follow its vCPU's root", view.page, view.shown.value, view.root.value);
+    constexpr std::uint64_t set_by_processor = Entry::accessed | Entry::dirty;
+    constexpr unsigned doors = pvmmu::table_index(address_map::image, 4);
+    for (unsigned slot = 0; slot < table_entries; ++slot) {
+        bool const ours = slot >= address_map::first_hypervisor_slot && slot <= address_map::last_hypervisor_slot;
+        if (slot == doors || (!view.root.valid() && ours))
+            continue;
+        bool const hidden = ours && slot != address_map::first_hypervisor_slot &&
+                            slot != pvmmu::table_index(address_map::domain_area, 4);
+        std::uint64_t const expected = hidden || !view.root.valid() ? 0 : entry_at(view.root, slot).bits();
+        std::uint64_t const seen = entry_at(view.page, slot).bits();
+        if (seen != expected && (seen | set_by_processor) != (expected | set_by_processor))
+            complain(ours ? "a view shows what is the hypervisor's" : "a view differs from its root", view.page, seen, expected);
     }
 }
 

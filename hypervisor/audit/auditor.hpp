@@ -31,6 +31,7 @@ private:
     void enter_table_entry(Owner const& owner, Mfn table, unsigned level, pvmmu::Entry entry);
     void enter_leaf(Owner const& owner, Mfn table, pvmmu::Entry entry);
     void check_hypervisor_slots(Owner const& owner, Mfn table);
+    void check_view(Realm::View const& view);
     void compare();
     void compare_counts(Mfn mfn, mm::Frame const& frame);
     void expect(std::string_view what, Mfn frame, std::uint64_t stored, std::uint64_t counted);

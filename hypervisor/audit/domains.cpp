@@ -62,4 +62,17 @@ Realm::Totals Domains::totals()
     return sum;
 }
 
+void Domains::for_each_view(void (*see)(View const&, void* argument), void* argument)
+{
+    domain::for_each([&](domain::Domain& domain) {
+        if (!domain.space.separate)
+            return;
+        Owner const owner{&domain.space, domain.is_control()};
+        domain.for_each_vcpu([&](domain::Vcpu& vcpu) {
+            see({&owner, vcpu.kernel_view.page(), vcpu.kernel_view.root(), vcpu.pv.kernel_root}, argument);
+            see({&owner, vcpu.user_view.page(), vcpu.user_view.root(), vcpu.pv.user_root}, argument);
+        });
+    });
+}
+
 } // namespace rf::audit

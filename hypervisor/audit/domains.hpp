@@ -11,6 +11,7 @@ public:
     [[nodiscard]] Owner const* find(DomainId id) override;
     void enter_holders(Ledger& ledger) override;
     [[nodiscard]] Totals totals() override;
+    void for_each_view(void (*see)(View const&, void* argument), void* argument) override;
 
 private:
     DomainId found_id_; ///< of found_ once it is set; frames of one domain lie together

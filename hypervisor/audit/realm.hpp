@@ -27,6 +27,15 @@ public:
         std::uint64_t pages = 0;
     };
     [[nodiscard]] virtual Totals totals() = 0;
+    /// What vCPUs that are kept apart run on (pvmmu/root_view.hpp).
+    struct View {
+        Owner const* owner = nullptr;
+        Mfn page;  ///< what the processor walks
+        Mfn shown; ///< the root that it follows, or none
+        Mfn root;  ///< the root that the vCPU holds, or none
+    };
+    /// Calls `see` for each view with `argument`.
+    virtual void for_each_view(void (*see)(View const&, void* argument), void* argument) = 0;
 
 protected:
     ~Realm() = default;

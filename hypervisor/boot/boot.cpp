@@ -16,6 +16,7 @@
 #include "cpu/descriptor_tables.hpp"
 #include "cpu/exception.hpp"
 #include "cpu/features.hpp"
+#include "cpu/guards.hpp"
 #include "cpu/ipi.hpp"
 #include "cpu/local_apic.hpp"
 #include "cpu/syscall.hpp"
@@ -154,6 +155,7 @@ void boot_main(std::uint32_t magic, std::uint32_t information, std::uint32_t dis
     cpu::load_descriptors(0);
     cpu::use_exception_stacks();
     cpu::set_syscall_registers(0);
+    cpu::arm_guards(0);
     boot::start_local_apic();
     cpu::set_online(0);
     boot_continue(boot::initial_stack(0), &boot::info);

@@ -9,6 +9,7 @@
 #include "cpu/control.hpp"
 #include "cpu/descriptor_tables.hpp"
 #include "cpu/features.hpp"
+#include "cpu/guards.hpp"
 #include "cpu/insn.hpp"
 #include "cpu/local_apic.hpp"
 #include "cpu/page_entry.hpp"
@@ -182,6 +183,7 @@ void secondary_start(rf::CpuId cpu)
     cpu::load_root_and_flush(mm::idle_root());
     cpu::load_descriptors(cpu);
     cpu::set_syscall_registers(cpu);
+    cpu::arm_guards(cpu);
     cpu::local_apic::enable(cpu);
     cpu::set_online(cpu);
     boot::started.fetch_or(1ull << cpu, release);

@@ -29,7 +29,7 @@ inline constexpr std::uint64_t nmi_stack = 0x1'5000;
 inline constexpr std::uint64_t machine_check_stack = 0x1'9000;
 inline constexpr std::uint64_t debug_stack = 0x1'd000;
 /// Kept free at the end of stacks that end a chunk: room for StackTop, a multiple of 16.
-inline constexpr std::uint64_t top_room = 256;
+inline constexpr std::uint64_t top_room = 288;
 static_assert(sizeof(StackTop) <= top_room);
 static_assert(debug_stack + exception_stack_size == address_map::cpu_block_size);
 } // namespace block

@@ -44,6 +44,12 @@ struct StackTop {
     std::uint64_t scratch[2];      ///< registers of the guest while the short ways work
     void const* pv;                ///< domain::PvState of `current`
     void const* live_info;         ///< where the pointer to its vcpu_info is
+    // For entry/guarded.S:
+    std::uint64_t guest_root;      ///< CR3 while the guest ran on a view of this root; 0: it ran on the root itself
+    std::uint64_t home_root;       ///< CR3 of the idle root; on all stacks
+    std::uint32_t guards;          ///< guard_bit (cpu/guards.hpp)
+    std::uint32_t speculation_control; ///< IA32_SPEC_CTRL while in the hypervisor
+    std::uint64_t last_domain;     ///< whose vCPU ran here last (cpu/guards.hpp)
 };
 static_assert(sizeof(StackTop) % 16 == 8 || sizeof(StackTop) % 16 == 0);
 

@@ -2,6 +2,7 @@
 #include "cpu/descriptor_tables.hpp"
 
 #include "cpu/block.hpp"
+#include "cpu/guards.hpp"
 #include "cpu/insn.hpp"
 #include "cpu/registers.hpp"
 
@@ -9,8 +10,9 @@
 #include <cstddef>
 
 extern "C" {
-/// Addresses of the entry points of all vectors (entry/entry.S).
+/// Addresses of the entry points of all vectors: the plain doors (entry/entry.S) and the guarded ones (entry/guarded.S).
 extern std::uint64_t const entry_stubs[256];
+extern std::uint64_t const guarded_stubs[256];
 }
 
 namespace rf::cpu {
@@ -46,15 +48,20 @@ void load_hypervisor_segments()
     load_ss(selector::hypervisor_data);
 }
 
-} // namespace
-
-void load_boot_descriptors()
+void point_gates_at(std::uint64_t const (&doors)[256])
 {
     // int3 and into may be raised by guests themselves; any other `int n` faults and is looked at.
     for (unsigned vector = 0; vector < idt.size(); ++vector) {
         bool const open = vector == exception::breakpoint || vector == exception::overflow;
-        idt[vector] = interrupt_gate(entry_stubs[vector], selector::hypervisor_code, open ? 3 : 0, 0);
+        idt[vector] = interrupt_gate(doors[vector], selector::hypervisor_code, open ? 3 : 0, 0);
     }
+}
+
+} // namespace
+
+void load_boot_descriptors()
+{
+    point_gates_at(entry_stubs);
     fill(boot_descriptors, 0);
     load_gdt_at(reinterpret_cast<std::uint64_t>(&boot_descriptors) - gdt_reserved_offset);
     load_hypervisor_segments();
@@ -90,8 +97,10 @@ void load_descriptors(CpuId cpu)
 
 void use_exception_stacks()
 {
-    auto const set = [](unsigned vector, unsigned stack) {
-        idt[vector] = interrupt_gate(entry_stubs[vector], selector::hypervisor_code, 0, stack);
+    auto const& doors = guards().at_doors() ? guarded_stubs : entry_stubs;
+    point_gates_at(doors);
+    auto const set = [&](unsigned vector, unsigned stack) {
+        idt[vector] = interrupt_gate(doors[vector], selector::hypervisor_code, 0, stack);
     };
     set(exception::double_fault, exception_stack::double_fault);
     set(exception::nmi, exception_stack::nmi);
@@ -114,6 +123,8 @@ void load_ldt_window(std::uint64_t base, unsigned entries)
     page[slot(selector::ldt) + 1] = descriptor[1];
     load_ldt(selector::ldt);
 }
+
+std::uint64_t interrupt_table() { return reinterpret_cast<std::uint64_t>(&idt); }
 
 Mfn descriptor_page(CpuId cpu) { return descriptor_pages[cpu]; }
 void set_descriptor_page(CpuId cpu, Mfn mfn) { descriptor_pages[cpu] = mfn; }

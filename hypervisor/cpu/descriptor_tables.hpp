@@ -50,6 +50,8 @@ void load_idle_gdt();
 void load_gdt_window(std::uint64_t base);
 /// Loads an LDT of `entries` descriptors at `base`; none for zero entries.
 void load_ldt_window(std::uint64_t base, unsigned entries);
+/// Address of the interrupt descriptor table, one page that all CPUs share.
+[[nodiscard]] std::uint64_t interrupt_table();
 /// The frame of a CPU's descriptor page, to be mapped as page 14 of a GDT window (writable, as the processor marks
 /// TSS descriptors busy).
 [[nodiscard]] Mfn descriptor_page(CpuId cpu);

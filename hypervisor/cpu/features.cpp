@@ -84,6 +84,7 @@ void read_extended(Features& f)
 } // namespace
 
 Features const& host() { return collected; }
+void forget_global_pages() { collected.global_pages = false; }
 
 void collect_features()
 {

@@ -42,5 +42,7 @@ struct Features {
 [[nodiscard]] Features const& host();
 /// Reads CPUID. Called once, first of all.
 void collect_features();
+/// From now on this machine has no global translations (cpu/guards.hpp).
+void forget_global_pages();
 
 } // namespace rf::cpu

@@ -51,6 +51,7 @@ inline constexpr std::uint64_t sce = 1u << 0;
 inline constexpr std::uint64_t lme = 1u << 8;
 inline constexpr std::uint64_t lma = 1u << 10;
 inline constexpr std::uint64_t nxe = 1u << 11;
+inline constexpr std::uint64_t aibrse = 1u << 21; ///< AMD APM vol. 2, 3.1.7
 } // namespace efer
 
 /// RFLAGS, SDM vol. 1, 3.4.3.
@@ -74,7 +75,10 @@ inline constexpr std::uint64_t id = 1u << 21;
 namespace msr {
 inline constexpr std::uint32_t tsc = 0x10;
 inline constexpr std::uint32_t apic_base = 0x1b;
+inline constexpr std::uint32_t spec_ctrl = 0x48;
+inline constexpr std::uint32_t pred_cmd = 0x49;
 inline constexpr std::uint32_t microcode_revision = 0x8b;
+inline constexpr std::uint32_t arch_capabilities = 0x10a;
 inline constexpr std::uint32_t sysenter_cs = 0x174;
 inline constexpr std::uint32_t sysenter_esp = 0x175;
 inline constexpr std::uint32_t sysenter_eip = 0x176;
@@ -101,6 +105,15 @@ inline constexpr std::uint64_t x2apic = 1u << 10;
 inline constexpr std::uint64_t enable = 1u << 11;
 inline constexpr std::uint64_t address = 0x000f'ffff'ffff'f000ull;
 } // namespace apic_base
+
+/// IA32_SPEC_CTRL and IA32_PRED_CMD, SDM vol. 4, table 2-2.
+namespace spec_ctrl {
+inline constexpr std::uint32_t ibrs = 1u << 0;
+inline constexpr std::uint32_t bhi_dis_s = 1u << 10;
+} // namespace spec_ctrl
+namespace pred_cmd {
+inline constexpr std::uint64_t ibpb = 1u << 0;
+} // namespace pred_cmd
 
 /// IA32_PAT as the guest ABI fixes it: WB WT UC- UC WC WP UC UC by index (SDM vol. 3, 11.12).
 inline constexpr std::uint64_t pat_value = 0x0000'0501'0007'0406ull;

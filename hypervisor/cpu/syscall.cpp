@@ -3,6 +3,7 @@
 
 #include "cpu/block.hpp"
 #include "cpu/descriptor_tables.hpp"
+#include "cpu/guards.hpp"
 #include "cpu/insn.hpp"
 #include "cpu/registers.hpp"
 
@@ -10,10 +11,13 @@
 #include <cstring>
 
 extern "C" {
-// Entry points in entry/entry.S.
+// Entry points in entry/, plain and guarded.
 extern char const entry_syscall64[];
 extern char const entry_syscall32[];
 extern char const entry_sysenter[];
+extern char const guarded_syscall64[];
+extern char const guarded_syscall32[];
+extern char const guarded_sysenter[];
 }
 
 namespace rf::cpu {
@@ -38,8 +42,9 @@ void write_stub(CpuId cpu, std::byte* page, std::uint64_t offset, char const* ta
 void write_syscall_stubs(CpuId cpu, std::byte* page)
 {
     std::memset(page, 0xcc, page_size);
-    write_stub(cpu, page, syscall_stub64_offset, entry_syscall64);
-    write_stub(cpu, page, syscall_stub32_offset, entry_syscall32);
+    bool const guarded = guards().at_doors();
+    write_stub(cpu, page, syscall_stub64_offset, guarded ? guarded_syscall64 : entry_syscall64);
+    write_stub(cpu, page, syscall_stub32_offset, guarded ? guarded_syscall32 : entry_syscall32);
 }
 
 void set_syscall_registers(CpuId cpu)
@@ -55,7 +60,7 @@ void set_syscall_registers(CpuId cpu)
     bool const has_sysenter = write_msr_safe(msr::sysenter_cs, selector::hypervisor_code);
     if (has_sysenter) {
         write_msr(msr::sysenter_esp, guest_field(cpu, offsetof(xen::cpu_user_regs, es)));
-        write_msr(msr::sysenter_eip, reinterpret_cast<std::uint64_t>(entry_sysenter));
+        write_msr(msr::sysenter_eip, reinterpret_cast<std::uint64_t>(guards().at_doors() ? guarded_sysenter : entry_sysenter));
     }
 }
 

@@ -128,6 +128,17 @@ bool apply_nosmp(Options& options, Word const& word)
     return value.has_value();
 }
 
+/// Measures against speculative execution; Xen's words (xen-command-line, `xpti` and `spec-ctrl`).
+bool apply_page_table_isolation(Options& options, Word const& word)
+{
+    return option_values::page_table_isolation(word.has_value ? word.value : word.negated ? "no" : "yes", options.guards);
+}
+
+bool apply_speculation_control(Options& options, Word const& word)
+{
+    return option_values::speculation_control(word.has_value ? word.value : word.negated ? "no" : "yes", options.guards);
+}
+
 /// Options that change nothing here: most concern BIOS calls, which we never make.
 bool accept(Options&, Word const&) { return true; }
 
@@ -156,9 +167,11 @@ constexpr Known known_options[] = {
     {"placeholder", accept}, // GRUB's scripts write this word
     {"real-mode", accept},
     {"reboot", apply_reboot},
+    {"spec-ctrl", apply_speculation_control},
     {"sync_console", accept}, // the console always is
     {"tsc_deadline", apply_boolean<&Options::tsc_deadline>},
     {"vga", apply_vga},
+    {"xpti", apply_page_table_isolation},
 };
 
 Known const* find(std::string_view name)

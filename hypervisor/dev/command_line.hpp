@@ -7,6 +7,7 @@
 /// stops the boot.
 
 #include "base/log.hpp"
+#include "cpu/guards.hpp"
 #include "dev/fixed_vector.hpp"
 
 #include <cstdint>
@@ -68,6 +69,7 @@ struct Options {
     char conswitch = 'a';         ///< control character that switches serial input
     bool conswitch_to_dom0 = true;
     bool tsc_deadline = true;     ///< `tsc_deadline`
+    cpu::GuardWishes guards;      ///< `xpti`, `spec-ctrl`
     bool audit = false;           ///< `audit`: recount all references after each destroyed domain
 
     /// Options that were not understood, as written; they point into the command line.

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "dev/option_values.hpp"
 
+#include <span>
+
 namespace rf::dev {
 namespace {
 
@@ -220,5 +222,100 @@ std::optional<LogLevel> log_level(std::string_view text)
     return std::nullopt;
 }
 
+namespace {
+
+using cpu::GuardWishes;
+using cpu::Setting;
+
+struct Measure {
+    std::string_view name;
+    std::optional<bool> value;
+};
+
+/// `name`, `no-name` or `name=<bool>`.
+[[nodiscard]] Measure measure(std::string_view piece)
+{
+    auto const equals = piece.find('=');
+    if (equals != piece.npos)
+        return {piece.substr(0, equals), boolean(piece.substr(equals + 1))};
+    if (piece.starts_with("no-"))
+        return {piece.substr(3), false};
+    return {piece, true};
+}
+
+[[nodiscard]] constexpr Setting setting(bool on) { return on ? Setting::on : Setting::off; }
+
+using Member = Setting GuardWishes::*;
+struct NamedMember {
+    std::string_view name;
+    Member member;
+};
+
+constexpr NamedMember isolation_words[] = {{"dom0", &GuardWishes::separate_control}, {"domu", &GuardWishes::separate_guests}};
+constexpr NamedMember speculation_words[] = {
+    {"rsb", &GuardWishes::returns},   {"md-clear", &GuardWishes::buffers}, {"verw", &GuardWishes::buffers},
+    {"ibrs", &GuardWishes::branches}, {"ibpb", &GuardWishes::predictor},   {"bhb", &GuardWishes::history},
+    {"bhb-entry", &GuardWishes::history},
+};
+constexpr Member in_hypervisor[] = {&GuardWishes::returns, &GuardWishes::buffers, &GuardWishes::branches,
+                                    &GuardWishes::history, &GuardWishes::predictor};
+
+/// One piece of a list that names members one by one.
+[[nodiscard]] bool set_named(std::span<NamedMember const> words, Measure const& piece, GuardWishes& wishes)
+{
+    for (NamedMember const& word : words)
+        if (word.name == piece.name && piece.value) {
+            wishes.*word.member = setting(*piece.value);
+            return true;
+        }
+    return false;
+}
+
+void set_all(std::span<Member const> members, Setting value, GuardWishes& wishes)
+{
+    for (Member const member : members)
+        wishes.*member = value;
+}
+
+} // namespace
+
+bool page_table_isolation(std::string_view text, GuardWishes& wishes)
+{
+    GuardWishes next = wishes;
+    Pieces pieces(text, ',');
+    while (auto const piece = pieces.next()) {
+        auto const both = boolean(*piece);
+        if (both || *piece == "default")
+            next.separate_control = next.separate_guests = both ? setting(*both) : Setting::automatic;
+        else if (!set_named(isolation_words, measure(*piece), next))
+            return false;
+    }
+    wishes = next;
+    return true;
+}
+
+bool speculation_control(std::string_view text, GuardWishes& wishes)
+{
+    GuardWishes next = wishes;
+    Pieces pieces(text, ',');
+    while (auto const piece = pieces.next()) {
+        auto const all = boolean(*piece);
+        Measure const one = measure(*piece);
+        if (all) {
+            // As with Xen, "no" means page tables as well, and "yes" leaves every choice to us.
+            Setting const value = *all ? Setting::automatic : Setting::off;
+            set_all(in_hypervisor, value, next);
+            next.separate_control = next.separate_guests = value;
+        } else if (one.name == "xen" && one.value) {
+            set_all(in_hypervisor, *one.value ? Setting::automatic : Setting::off, next);
+        } else if (!piece->starts_with("bti-thunk=") && !set_named(speculation_words, one, next)) {
+            return false;
+        }
+    }
+    wishes = next;
+    return true;
+}
+
 } // namespace option_values
+
 } // namespace rf::dev

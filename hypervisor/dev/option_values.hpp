@@ -35,4 +35,11 @@ struct LogLevel {
 /// `none`, `error`, `warning`, `info`, `debug` or `all`; what follows a slash (Xen's rate-limited level) is not used.
 [[nodiscard]] std::optional<LogLevel> log_level(std::string_view text);
 
+/// `xpti=`: a boolean for all, `default`, or a list of `dom0[=<bool>]` and `domu[=<bool>]`, each also as `no-<name>`.
+/// False leaves the wishes as they were.
+[[nodiscard]] bool page_table_isolation(std::string_view text, cpu::GuardWishes& wishes);
+/// `spec-ctrl=`: a boolean for all measures, `no-xen` or `xen` for those in the hypervisor, or a list of `rsb`, `md-clear`,
+/// `verw`, `ibrs`, `ibpb`, `bhb` and `bti-thunk=<any>`, each `[=<bool>]` or `no-<name>`. False leaves the wishes as they were.
+[[nodiscard]] bool speculation_control(std::string_view text, cpu::GuardWishes& wishes);
+
 } // namespace rf::dev::option_values

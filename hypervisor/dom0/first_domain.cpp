@@ -11,6 +11,7 @@
 #include "dom0/builder.hpp"
 #include "domain/table.hpp"
 #include "domain/vcpu.hpp"
+#include "pvcpu/roots.hpp"
 #include "pvmmu/update.hpp"
 #include "sched/scheduler.hpp"
 #include "xen/console.h"
@@ -107,6 +108,7 @@ void prepare_processor(domain::Vcpu& vcpu, BuiltImage const& image)
     vcpu.saved.rflags = cpu::rflags::interrupt | cpu::rflags::fixed;
     vcpu.pv.in_kernel = true;
     vcpu.pv.kernel_root = image.root;
+    pvcpu::show_roots(vcpu);
     vcpu.pv.kernel_stack = image.stack_top;
     vcpu.pv.kernel_stack_selector = xen::FLAT_KERNEL_SS;
     vcpu.initialised.store(true, release);

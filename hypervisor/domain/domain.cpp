@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "domain/domain.hpp"
 
+#include "cpu/guards.hpp"
 #include "domain/crash.hpp"
 #include "domain/vcpu.hpp"
 #include "event/registry.hpp"
@@ -27,6 +28,7 @@ Status Domain::build(Configuration const& configuration)
     TRY(memory.enter());
     TRY(windows.create(max_vcpus_));
     space.domain_area = windows.root();
+    space.separate = is_control() ? cpu::guards().separate_control : cpu::guards().separate_guests;
     shared_info_frame_ = TRY(memory.allocate_shared());
     shared_info_ = direct_as<xen::shared_info>(shared_info_frame_);
     for (xen::vcpu_info& info : shared_info_->vcpu_info)
@@ -72,6 +74,9 @@ Status Domain::create_vcpu(VcpuId id)
     if (vcpu(id))
         return fail(Errno::eexist);
     auto vcpu = TRY(mm::Box<Vcpu>::make(*this, id));
+    if (space.separate)
+        for (pvmmu::RootView* view : {&vcpu->kernel_view, &vcpu->user_view})
+            TRY(view->create(space));
     TRY(sched::scheduler.add(*vcpu));
     for (std::int32_t i = controller_pauses.load(relaxed); i > 0; --i)
         sched::scheduler.pause(*vcpu);

@@ -38,6 +38,8 @@ struct PvState {
 
     std::uint64_t kernel_stack = 0; ///< stack_switch: where frames from user mode go
     Callback syscall;
+    /// CR3 for the views of the roots (pvmmu/root_view.hpp) on which the guest runs; 0: it runs on the roots themselves.
+    std::uint64_t kernel_view = 0, user_view = 0;
     std::uint16_t kernel_stack_selector = 0;
 
     std::array<TrapGate, 256> traps{};

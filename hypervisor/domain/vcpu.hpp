@@ -6,6 +6,7 @@
 #include "cpu/xstate.hpp"
 #include "event/vcpu_events.hpp"
 #include "domain/pv_state.hpp"
+#include "pvmmu/root_view.hpp"
 #include "sched/unit.hpp"
 #include "time/vcpu_time.hpp"
 #include "xen/trap.h"
@@ -33,6 +34,7 @@ public:
     PvState pv;         ///< the paravirtual processor: traps, callbacks, modes, segments, debug registers
     event::VcpuEvents events; ///< vcpu_info, event queues, polling
     time::VcpuTime time;      ///< timers, runstate, time page
+    pvmmu::RootView kernel_view, user_view; ///< what it runs on if its domain is kept apart
     cpu::ExtendedState xstate;
     Atomic<bool> initialised{false}; ///< has a context (VCPUOP_initialise or setvcpucontext)
 

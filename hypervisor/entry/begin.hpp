@@ -3,10 +3,13 @@
 /// Where boot ends and serving begins.
 
 #include "cpu/current.hpp"
+#include "cpu/guards.hpp"
 
 extern "C" {
 /// Gives up the current stack contents and serves guests for ever (entry.S).
 [[noreturn]] void entry_begin(rf::cpu::StackTop* top);
+/// The same through the guarded doors (guarded.S).
+[[noreturn]] void guarded_begin(rf::cpu::StackTop* top);
 }
 
 namespace rf::entry {
@@ -15,6 +18,8 @@ namespace rf::entry {
 [[noreturn]] inline void begin()
 {
     cpu::raise(cpu::Work::schedule);
+    if (cpu::guards().at_doors())
+        guarded_begin(&cpu::stack_top());
     entry_begin(&cpu::stack_top());
 }
 

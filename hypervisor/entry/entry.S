@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: MIT
-// The doors of the hypervisor: exceptions, interrupts, SYSCALL in 64-bit and 32-bit mode, SYSENTER; and the way out.
+// The plain doors of the hypervisor: exceptions, interrupts, SYSCALL in 32-bit mode, SYSENTER; and the way out.
 //
 // Every door builds the same picture on the CPU's stack (xen::cpu_user_regs), then calls C++ with rdi pointing at it:
 //
@@ -13,43 +13,13 @@
 //
 // C++ comes back only when the guest is to be resumed; eax tells whether SYSRET may be used (see leave.cpp).
 
-#include "entry/frame.h"
+#include "entry/doors.h"
 
     .text
 
 // ---- exceptions and interrupts -------------------------------------------------------------------------------------
-// One stub per vector; all have the size that the table below relies on nothing of: addresses are listed.
 
-    .macro stub vector
-    .if \vector == VECTOR_DEBUG
-    .set stub_address_\vector, entry_debug
-    .elseif \vector == VECTOR_NMI
-    .set stub_address_\vector, entry_nmi
-    .elseif \vector == VECTOR_DOUBLE_FAULT
-    .set stub_address_\vector, entry_double_fault
-    .elseif \vector == VECTOR_MACHINE_CHECK
-    .set stub_address_\vector, entry_machine_check
-    .else
-stub_\vector:
-    .if \vector != 10 && \vector != 11 && \vector != 12 && \vector != 13 && \vector != 14 && \vector != 17 && \vector != 21
-    push $0
-    .endif
-    movl $\vector, 4(%rsp)
-    jmp entry_common
-    .set stub_address_\vector, stub_\vector
-    .endif
-    .endm
-
-    .altmacro
-    .macro every_vector action
-    .set number, 0
-    .rept 256
-    \action %number
-    .set number, number + 1
-    .endr
-    .endm
-
-    every_vector stub
+    stubs entry
 
 entry_common:
     testb $3, 16(%rsp)
@@ -92,30 +62,8 @@ iret_refused:
     .quad iret_to_guest, iret_refused
     .popsection
 
-// #DB has a stack of its own, because it can strike at the first instruction of a door. From a guest its frame moves to
-// where every other exception would have been; in the hypervisor it is a breakpoint of a guest that our copy of its
-// memory touched, and means nothing.
 entry_debug:
-    testb $3, 8(%rsp)
-    jz 1f
-    push %rax
-    push %rcx
-    mov %rsp, %rax
-    and $-BLOCK_SIZE, %rax
-    add $(BLOCK_STACK_END - STACK_TOP_SIZE + FRAME_ES), %rax
-    .irp word, 0, 8, 16, 24, 32
-    mov 16+\word(%rsp), %rcx
-    mov %rcx, -40+\word(%rax)
-    .endr
-    mov 8(%rsp), %rcx
-    mov %rcx, -48(%rax)
-    mov (%rsp), %rcx
-    lea -48(%rax), %rsp
-    pop %rax
-    push $0
-    movl $VECTOR_DEBUG, 4(%rsp)
-    jmp entry_from_guest
-1:  iretq
+    debug_door entry_from_guest
 
 entry_nmi:
     push $0
@@ -148,17 +96,10 @@ entry_syscall32:
     call_with_frame on_syscall32
     jmp resume_guest
 
-// SYSENTER saves nothing; rsp is StackTop.guest.es (SYSENTER_ESP).
     .globl entry_sysenter
     .hidden entry_sysenter
 entry_sysenter:
-    push $0xe02b
-    push $0
-    pushfq
-    push $3
-    push $0
-    push $0
-    save_registers
+    sysenter_frame
     call_with_frame on_sysenter
     jmp resume_guest
 
@@ -171,14 +112,7 @@ entry_begin:
     jmp resume_guest
 
 // ---- the table for the IDT -----------------------------------------------------------------------------------------
-    .section .rodata
-    .globl entry_stubs
-    .hidden entry_stubs
-    .balign 8
-    .macro stub_address vector
-    .quad stub_address_\vector
-    .endm
-entry_stubs:
-    every_vector stub_address
+
+    stub_table entry_stubs, entry
 
     .section .note.GNU-stack, "", @progbits

@@ -3,6 +3,7 @@
 #include "base/log.hpp"
 #include "base/panic.hpp"
 #include "cpu/block.hpp"
+#include "cpu/guards.hpp"
 #include "cpu/ipi.hpp"
 #include "cpu/local_apic.hpp"
 #include "cpu/vectors.hpp"
@@ -35,6 +36,12 @@ static_assert(offsetof(domain::PvState, in_kernel) == PV_IN_KERNEL && offsetof(d
 static_assert(offsetof(domain::PvState, nmi_pending) == PV_URGENT && offsetof(domain::PvState, failsafe_due) == PV_URGENT + 1);
 static_assert(offsetof(domain::PvState, kernel_root) == PV_KERNEL_ROOT && offsetof(domain::PvState, user_root) == PV_USER_ROOT);
 static_assert(offsetof(domain::PvState, kernel_stack) == PV_KERNEL_STACK && offsetof(domain::PvState, syscall) == PV_SYSCALL);
+static_assert(offsetof(cpu::StackTop, pv) == STACK_PV && offsetof(cpu::StackTop, guest_root) == STACK_GUEST_ROOT);
+static_assert(offsetof(cpu::StackTop, home_root) == STACK_HOME_ROOT && offsetof(cpu::StackTop, guards) == STACK_GUARDS);
+static_assert(offsetof(cpu::StackTop, speculation_control) == STACK_SPECULATION && cpu::stack_size == STACK_SIZE);
+static_assert(cpu::msr::spec_ctrl == MSR_SPEC_CTRL && cpu::guard_bit::returns == GUARD_RETURNS);
+static_assert(cpu::guard_bit::history == GUARD_HISTORY && cpu::guard_bit::branches == GUARD_BRANCHES);
+static_assert(offsetof(domain::PvState, kernel_view) == PV_KERNEL_VIEW && offsetof(domain::PvState, user_view) == PV_USER_VIEW);
 static_assert(offsetof(xen::vcpu_info, evtchn_upcall_pending) == INFO_PENDING);
 static_assert(offsetof(xen::vcpu_info, evtchn_upcall_mask) == INFO_MASK);
 static_assert(offsetof(xen::iret_context, flags) == IRET_FLAGS && offsetof(xen::iret_context, rip) == IRET_RIP && offsetof(xen::iret_context, rsp) == IRET_RSP);

@@ -5,7 +5,7 @@
 #define FRAME_ERROR_CODE 120   /* cpu_user_regs */
 #define FRAME_ES 168
 #define FRAME_RSP 152
-#define STACK_TOP_SIZE 248     /* cpu::StackTop */
+#define STACK_TOP_SIZE 280     /* cpu::StackTop */
 #define BLOCK_SIZE 0x20000     /* per-CPU block */
 #define BLOCK_STACK_END 0x10000
 #define VECTOR_DEBUG 1
@@ -14,6 +14,18 @@
 #define VECTOR_MACHINE_CHECK 18
 #define ENTRY_SYSCALL 0x100    /* cpu_user_regs.entry_vector after SYSCALL */
 
+/* StackTop, as seen from its beginning */
+#define STACK_SIZE 0x8000
+#define STACK_PV 232
+#define STACK_GUEST_ROOT 248
+#define STACK_HOME_ROOT 256
+#define STACK_GUARDS 264
+#define STACK_SPECULATION 268
+/* StackTop.guards */
+#define GUARD_RETURNS 1
+#define GUARD_HISTORY 2
+#define GUARD_BRANCHES 4
+#define MSR_SPEC_CTRL 0x48
 /* StackTop, as seen from guest.rsp, where the SYSCALL stub leaves the stack pointer */
 #define TOP_WORK 60
 #define TOP_SCRATCH 64
@@ -27,6 +39,8 @@
 #define PV_USER_ROOT 16
 #define PV_KERNEL_STACK 24
 #define PV_SYSCALL 32
+#define PV_KERNEL_VIEW 48
+#define PV_USER_VIEW 56
 /* xen::vcpu_info */
 #define INFO_PENDING 0
 #define INFO_MASK 1

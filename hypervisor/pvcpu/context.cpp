@@ -64,6 +64,7 @@ using Context = xen::vcpu_guest_context;
         TRY(pvmmu::take_table(space, root, 4, budget)) == Progress::more)
         return fail(Errno::eagain);
     vcpu.pv.*which = root;
+    show_roots(vcpu);
     return Progress::done;
 }
 

@@ -54,6 +54,7 @@ inline void drop_ldt(Vcpu& vcpu)
         if (root.valid() && TRY(pvmmu::take_table(space, root, 4, budget)) == Progress::more)
             return Progress::more;
         vcpu.pv.*which = root;
+        show_roots(vcpu);
     }
     if (is_kernel_root) {
         drop_ldt(vcpu);
@@ -65,6 +66,14 @@ inline void drop_ldt(Vcpu& vcpu)
 }
 
 } // namespace
+
+void show_roots(Vcpu& vcpu)
+{
+    if (!vcpu.domain().space.separate)
+        return;
+    vcpu.pv.kernel_view = vcpu.kernel_view.show(vcpu.pv.kernel_root);
+    vcpu.pv.user_view = vcpu.user_view.show(vcpu.pv.user_root);
+}
 
 void load_current_root(Vcpu const& vcpu)
 {
@@ -150,6 +159,7 @@ Progress release_roots(Vcpu& vcpu, Budget& budget)
         if (pvmmu::drain(space, budget) == Progress::more)
             return Progress::more;
         Mfn const root = std::exchange(vcpu.pv.*which, invalid_mfn);
+        show_roots(vcpu);
         if (root.valid())
             pvmmu::drop_table(space, root);
     }

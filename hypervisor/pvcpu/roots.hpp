@@ -21,6 +21,9 @@ namespace rf::pvcpu {
 [[nodiscard]] Result<Progress> set_kernel_root(domain::Vcpu& vcpu, Mfn root, Budget& budget);
 /// MMUEXT_NEW_USER_BASEPTR; invalid_mfn for none.
 [[nodiscard]] Result<Progress> set_user_root(domain::Vcpu& vcpu, Mfn root, Budget& budget);
+/// The views of a vCPU that is kept apart show its roots as they are now; called after every change of one. Needs
+/// Space::lock, or a vCPU that nobody else knows yet.
+void show_roots(domain::Vcpu& vcpu);
 /// Loads CR3 with the current root and forgets all translations.
 void load_current_root(domain::Vcpu const& vcpu);
 

@@ -4,6 +4,7 @@
 #include "mm/hypervisor_space.hpp"
 #include "cpu/control.hpp"
 #include "cpu/descriptor_tables.hpp"
+#include "cpu/guards.hpp"
 #include "cpu/insn.hpp"
 #include "cpu/tlb.hpp"
 #include "domain/domain.hpp"
@@ -29,6 +30,10 @@ void load(Vcpu& vcpu)
     owner.mark_loaded(cpu);
     vcpu.set_loaded_cpu(cpu);
     load_current_root(vcpu);
+    if (owner.space.separate)
+        for (pvmmu::RootView* view : {&vcpu.kernel_view, &vcpu.user_view})
+            view->set_doors(cpu::view_slot(cpu));
+    cpu::guard_against_last(owner.creation_number);
     cpu::load_gdt_window(DescriptorWindows::gdt_address(vcpu.id()));
     cpu::load_ldt_window(vcpu.pv.ldt_entries ? DescriptorWindows::ldt_address(vcpu.id()) : 0, vcpu.pv.ldt_entries);
 

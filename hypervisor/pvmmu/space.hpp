@@ -26,6 +26,8 @@ class DomainMemory;
 
 namespace rf::pvmmu {
 
+class RootView;
+
 class Space {
 public:
     Space(DomainId id, mm::DomainMemory& memory, Rights const& rights) : id(id), memory(memory), rights(rights) {}
@@ -41,6 +43,11 @@ public:
     /// Tables being undone, outermost first; at most one chain of four exists at a time.
     std::array<Mfn, 4> unwinding{};
     unsigned unwinding_depth = 0;
+
+    /// Guests of this domain run on views of their roots, not on the roots (root_view.hpp). Set once, at the beginning.
+    bool separate = false;
+    /// The views that follow roots of this domain.
+    RootView* views = nullptr;
 
     /// Without the lock: true says that the calling CPU has left nothing to be undone.
     [[nodiscard]] bool nothing_to_undo() { return shared(unwinding_depth).load(relaxed) == 0; }

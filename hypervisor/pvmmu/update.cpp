@@ -3,6 +3,7 @@
 
 #include "base/address_map.hpp"
 #include "mm/frame_table.hpp"
+#include "pvmmu/root_view.hpp"
 
 namespace rf::pvmmu {
 using detail::merged;
@@ -31,12 +32,17 @@ Result<Progress> write_table_entry(Space& space, EntryPlace place, unsigned leve
         bool const same_target = old.is_present() && old.frame() == value.frame();
         if (!same_target && TRY(take_table(space, value.frame(), level - 1, budget)) == Progress::more)
             return Progress::more;
-        Entry const before{slot(place).exchange(adjust(merged(value, old, preserve), level).bits(), acq_rel)};
+        Entry const fresh = adjust(merged(value, old, preserve), level);
+        Entry const before{slot(place).exchange(fresh.bits(), acq_rel)};
+        if (level == 4)
+            follow(space, place.table, place.index, fresh);
         if (!same_target && before.is_present())
             drop_table(space, before.frame());
         return Progress::done;
     }
     Entry const before{slot(place).exchange(value.bits(), acq_rel)};
+    if (level == 4)
+        follow(space, place.table, place.index, value);
     if (before.is_present())
         drop_table(space, before.frame());
     return Progress::done;

@@ -14,7 +14,7 @@ HOST_EXTRA := $(addprefix pvcpu/,arithmetic.cpp cpuid_policy.cpp decode.cpp feat
 	hypervisor/hypercall/control_*.cpp)) hypercall/machine_map.cpp hypercall/policy_transfer.cpp \
 	$(addprefix pvcpu/,roots.cpp table_write.cpp) \
 	$(addprefix hypercall/,mmu.cpp descriptor.cpp flush.cpp grant.cpp event.cpp) \
-	boot/memory_map.cpp boot/early_memory.cpp boot/multiboot1.cpp boot/multiboot2.cpp boot/rsdp.cpp
+	cpu/guards.cpp boot/memory_map.cpp boot/early_memory.cpp boot/multiboot1.cpp boot/multiboot2.cpp boot/rsdp.cpp
 HOST_SOURCES := $(filter-out $(addprefix hypervisor/,$(HOST_EXCLUDED)), \
 	$(foreach room,$(HOST_ROOMS),$(wildcard hypervisor/$(room)/*.cpp)) $(addprefix hypervisor/,$(HOST_EXTRA)))
 HOST_TESTS := $(wildcard tests/host/hypervisor/*/*_test.cpp) $(wildcard tests/host/fakes/*.cpp)

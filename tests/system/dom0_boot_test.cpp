@@ -14,6 +14,7 @@
 
 #include "dom0_boot/kernel_packing.hpp"
 #include "harness/disk_image.hpp"
+#include "harness/monitor.hpp"
 #include "harness/story.hpp"
 
 namespace {
@@ -39,6 +40,7 @@ struct Combination {
     Ending ending;
     Packing packing = Packing::xz;
     const char* hypervisor_arguments = "";
+    bool apart = false;  ///< page tables of guests show nothing of the hypervisor's memory
 };
 
 constexpr auto serial_without_interrupt = "com1=115200,8n1,0x3f8,0";
@@ -48,8 +50,8 @@ constexpr auto serial_without_interrupt = "com1=115200,8n1,0x3f8,0";
 constexpr Combination combinations[] = {
     {"BiosPcOldCpuSmall", Firmware::bios, "pc", 1, 512, "qemu64", QemuVersion::installed, Ending::reboot, Packing::gzip},
     {"UefiQ35Large", Firmware::ovmf, "q35", 4, 6144, "max,-smap,-la57", QemuVersion::installed, Ending::reboot, Packing::zstd},
-    {"UefiPcNehalem", Firmware::ovmf, "pc", 2, 1024, "Nehalem", QemuVersion::installed, Ending::power_off, Packing::lz4, serial_without_interrupt},
-    {"BiosPcFourCpusQemu10", Firmware::bios, "pc", 4, 4096, "max,-smap,-la57", QemuVersion::backports_10, Ending::power_off, Packing::elf},
+    {"UefiPcNehalem", Firmware::ovmf, "pc", 2, 1024, "Nehalem", QemuVersion::installed, Ending::power_off, Packing::lz4, serial_without_interrupt, true},
+    {"BiosPcFourCpusQemu10", Firmware::bios, "pc", 4, 4096, "max,-smap,-la57", QemuVersion::backports_10, Ending::power_off, Packing::elf, "xpti=yes spec-ctrl=rsb,verw,bhb", true},
     {"BiosQ35SmapQemu10", Firmware::bios, "q35", 2, 4096, "max,-la57", QemuVersion::backports_10, Ending::reboot},
     {"BiosQ35Smap", Firmware::bios, "q35", 2, 3072, "max,-la57", QemuVersion::installed, Ending::power_off},
 };
@@ -77,6 +79,7 @@ protected:
         options.hypervisor_arguments = wanted.hypervisor_arguments;
         if (wanted.packing != Packing::xz) options.kernel_file = build_directory() / "run" / (options.name + ".kernel");
         options.disks = {{virtio_disk(), DiskBus::virtio, DiskMode::read_only}, {ahci_disk(), DiskBus::ahci, DiskMode::read_write}};
+        options.extra_qemu_arguments = {"-qmp", "unix:" + monitor().string() + ",server=on,wait=off"};
         options.nics = {{NicModel::virtio, "user,restrict=on"}, {NicModel::e1000, "user,restrict=on,net=10.0.3.0/24"}};
         return options;
     }
@@ -84,6 +87,7 @@ protected:
     static std::filesystem::path disk(const char* bus) {
         return build_directory() / "run/disks" / (std::string{"dom0_boot."} + GetParam().name + "." + bus);
     }
+    static std::filesystem::path monitor() { return build_directory() / "run" / (std::string{"dom0_boot."} + GetParam().name + ".monitor"); }
     static std::filesystem::path virtio_disk() { return disk("virtio"); }
     static std::filesystem::path ahci_disk() { return disk("ahci"); }
 
@@ -147,6 +151,30 @@ protected:
         run("wait");
     }
 
+    /// What the first processor's page tables show in ring 3 of some of the hypervisor's addresses: what is there for all
+    /// guests always, what processors that read ahead of their rights could tell only where guests are not kept apart.
+    void shows_guests_no_more_than_it_must() {
+        if (hypervisor_from_environment() == Hypervisor::xen) return;
+        constexpr auto for_guests = "0xffff800000000000", for_us = "0xffff808000000000", frame_table = "0xffff810000000000",
+                       text = "0xffff828000200000", direct_map = "0xffff830000100000";
+        run("for c in $(seq $(nproc)); do (while :; do :; done) > /dev/null 2>&1 & done; echo $! > /dev/null");
+        std::vector<std::string> seen;
+        for (int attempt = 0; attempt < 100 && seen.empty(); ++attempt) {
+            std::vector<std::string> questions{"stop", "info registers"};
+            for (const auto* address : {for_guests, text, for_us, frame_table, direct_map}) questions.push_back(std::string{"gva2gpa "} + address);
+            questions.push_back("cont");
+            const auto answers = Monitor(monitor()).ask(questions);
+            ASSERT_TRUE(answers) << answers.error().message;
+            const bool user_program = (*answers)[1].find("CPL=3") != std::string::npos && (*answers)[1].find("RIP=0000") != std::string::npos;
+            if (user_program) seen.assign(answers->begin() + 2, answers->end() - 1);
+        }
+        run("kill $(jobs -p)");
+        ASSERT_EQ(seen.size(), 5u) << "the processor was never found in a program";
+        const auto is_mapped = [](const std::string& answer) { return answer.starts_with("gpa:"); };
+        EXPECT_TRUE(is_mapped(seen[0]) && is_mapped(seen[1])) << seen[0] << seen[1];
+        for (int i = 2; i < 5; ++i) EXPECT_EQ(is_mapped(seen[i]), !GetParam().apart) << i << ": " << seen[i];
+    }
+
     void ends() {
         const auto* command = GetParam().ending == Ending::power_off ? "poweroff" : "reboot";
         STEP(machine().run_and_forget(command));
@@ -179,6 +207,7 @@ TEST_P(Dom0Boot, DebianComesUpWorksAndGoesDown) {
     has_an_address_on_every_network();
     tells_the_time();
     talks_while_its_kernel_does();
+    shows_guests_no_more_than_it_must();
     clock_ran_as_fast_as_ours(first_look);
     ASSERT_NO_FATAL_FAILURE(ends());
     finds_what_dom0_wrote();

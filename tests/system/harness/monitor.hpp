@@ -3,6 +3,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string>
 #include <vector>
 
 #include "harness/process.hpp"
@@ -16,6 +17,9 @@ public:
 
     /// Bytes of the machine's physical memory.
     [[nodiscard]] Result<std::vector<char>> memory(std::uint64_t address, std::size_t bytes) const;
+
+    /// Answers to lines as one would type them at the monitor's prompt, one after the other.
+    [[nodiscard]] Result<std::vector<std::string>> ask(const std::vector<std::string>& lines) const;
 
 private:
     std::filesystem::path socket_;

@@ -83,6 +83,24 @@ TEST_F(Auditor, FindsForbiddenBitsAndForeignSlots)
     slot(a[0], 260) = old;
 }
 
+TEST_F(Auditor, FindsViewsThatShowTooMuchOrSomethingElse)
+{
+    Mfn const page = a.vcpu().kernel_view.page();
+    for (unsigned index : {257u, 258u, 262u, 271u}) {
+        slot(page, index) = entry(a[1], link);
+        EXPECT_TRUE(finds("a view shows what is the hypervisor's")) << index;
+        slot(page, index) = 0;
+    }
+    for (unsigned index : {0u, 1u, 511u}) {
+        std::uint64_t const old = std::exchange(slot(page, index), entry(a[5], link));
+        EXPECT_TRUE(finds("a view differs from its root")) << index;
+        slot(page, index) = old;
+    }
+    Mfn const root = std::exchange(a.vcpu().pv.user_root, a[0]);
+    EXPECT_TRUE(finds("a view does not follow its vCPU's root"));
+    a.vcpu().pv.user_root = root;
+}
+
 TEST_F(Auditor, FindsRootsAndPinsThatAreNotCounted)
 {
     a.vcpu().pv.user_root = a[0];

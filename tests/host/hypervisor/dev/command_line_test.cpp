@@ -122,6 +122,36 @@ TEST(CommandLine, ReadsConsolesAndLevels)
     EXPECT_EQ(parse("loglvl=loud")->complaints.size(), 1u);
 }
 
+TEST(CommandLine, TakesMeasuresAgainstSpeculationInXensWords)
+{
+    using cpu::Setting;
+    auto o = parse("xpti=dom0=false,domu spec-ctrl=no-ibrs,verw,rsb=off,bti-thunk=retpoline");
+    EXPECT_EQ(o->guards.separate_control, Setting::off);
+    EXPECT_EQ(o->guards.separate_guests, Setting::on);
+    EXPECT_EQ(o->guards.branches, Setting::off);
+    EXPECT_EQ(o->guards.buffers, Setting::on);
+    EXPECT_EQ(o->guards.returns, Setting::off);
+    EXPECT_EQ(o->guards.predictor, Setting::automatic);
+    EXPECT_EQ(o->complaints.size(), 0u);
+
+    o = parse("no-xpti");
+    EXPECT_EQ(o->guards.separate_control, Setting::off);
+    EXPECT_EQ(o->guards.separate_guests, Setting::off);
+    EXPECT_EQ(o->guards.buffers, Setting::automatic);
+
+    o = parse("spec-ctrl=no");
+    EXPECT_EQ(o->guards.separate_guests, Setting::off);
+    EXPECT_EQ(o->guards.history, Setting::off);
+
+    o = parse("spec-ctrl=no-xen xpti=yes");
+    EXPECT_EQ(o->guards.predictor, Setting::off);
+    EXPECT_EQ(o->guards.separate_control, Setting::on);
+
+    o = parse("spec-ctrl=verw,nonsense xpti=dom0=perhaps");
+    EXPECT_EQ(o->guards.buffers, Setting::automatic) << "a value that is not understood changes nothing";
+    EXPECT_EQ(o->complaints.size(), 2u);
+}
+
 TEST(CommandLine, NamesWhatItDoesNotKnow)
 {
     auto const o = parse("  iommu=force  no-vpmu maxcpus=3 maxcpus=many /not/the/image ");

@@ -6,6 +6,7 @@
 #include "../hypercall/world.hpp"
 #include "audit/auditor.hpp"
 #include "audit/domains.hpp"
+#include "cpu/guards.hpp"
 #include "fake_tlb.hpp"
 #include "mm/zero_frame.hpp"
 #include "pvcpu/roots.hpp"
@@ -92,6 +93,8 @@ protected:
             mm::create_zero_frame();
         if (!mm::hypervisor_space.root().valid())
             make_m2p();
+        // The guests run on views of their roots, as on a processor that reads ahead of its rights.
+        cpu::adopt_guards({.separate_guests = true});
         dom0 = make(domain_zero, domain::Role::control);
         a = make(DomainId{9}, domain::Role::guest);
         b = make(DomainId{10}, domain::Role::guest);

@@ -12,6 +12,7 @@ inline constexpr std::uint64_t hypervisor_start = 0xffff'8000'0000'0000ull;
 inline constexpr std::uint64_t hypervisor_end = 0xffff'8800'0000'0000ull;
 inline constexpr std::uint64_t m2p_guest = 0xffff'8000'0000'0000ull;
 inline constexpr std::uint64_t domain_area = 0xffff'8200'0000'0000ull;
+inline constexpr std::uint64_t image = 0xffff'8280'0000'0000ull;
 
 /// Start of the fake machine's memory and of its M2P; set by the test's FakeMachine.
 inline std::byte* fake_memory = nullptr;
