@@ -37,6 +37,7 @@ static_assert(offsetof(domain::PvState, nmi_pending) == PV_URGENT && offsetof(do
 static_assert(offsetof(domain::PvState, kernel_root) == PV_KERNEL_ROOT && offsetof(domain::PvState, user_root) == PV_USER_ROOT);
 static_assert(offsetof(domain::PvState, kernel_stack) == PV_KERNEL_STACK && offsetof(domain::PvState, syscall) == PV_SYSCALL);
 static_assert(offsetof(cpu::StackTop, pv) == STACK_PV && offsetof(cpu::StackTop, guest_root) == STACK_GUEST_ROOT);
+static_assert(offsetof(cpu::StackTop, guest_root) == FRAME_RSP + TOP_GUEST_ROOT && offsetof(cpu::StackTop, guards) == FRAME_RSP + TOP_GUARDS);
 static_assert(offsetof(cpu::StackTop, home_root) == STACK_HOME_ROOT && offsetof(cpu::StackTop, guards) == STACK_GUARDS);
 static_assert(offsetof(cpu::StackTop, speculation_control) == STACK_SPECULATION && cpu::stack_size == STACK_SIZE);
 static_assert(cpu::msr::spec_ctrl == MSR_SPEC_CTRL && cpu::guard_bit::returns == GUARD_RETURNS);

@@ -7,7 +7,7 @@
 //            what the guest taught the predictors is made harmless
 //     out    CR3 goes to StackTop.guest_root and the view into CR3; VERW is the last thing before the return
 //
-// No short ways: what is common to all is already the greater part of the work. Between the change of CR3 and the return
+// System calls have their short ways here, too, unless the predictors need work. Between the change of CR3 and the return
 // only the stack and this code are touched. An exception there, or an NMI anywhere, comes from the hypervisor with a view
 // loaded: those doors go to the idle root, and back to what they found.
 
@@ -21,7 +21,11 @@
     test %rax, %rax
     jz 1f
     mov %rax, %cr3
-1:  mov STACK_GUARDS(%rsp), %ebx
+1:  guard_predictors
+    .endm
+
+    .macro guard_predictors
+    mov STACK_GUARDS(%rsp), %ebx
     test $GUARD_RETURNS, %bl
     jz 2f
     call refill_return_stack
@@ -108,6 +112,7 @@ guarded_resume:
     jnz guarded_resume_by_sysret
     restore_registers
     add $8, %rsp
+guarded_iret_from_words:
     empty_buffers
 guarded_iret:
     iretq
@@ -177,18 +182,76 @@ guarded_machine_check:
 
 // ---- system calls ---------------------------------------------------------------------------------------------------
 
-    .globl guarded_syscall64
-    .hidden guarded_syscall64
-guarded_syscall64:
-    syscall_frame 0xe033
-    guard_in
+#define WAY(name) guarded_##name
+
+    .macro door_in
+    mov TOP_GUEST_ROOT(%rsp), %rdi
+    test %rdi, %rdi
+    jz 1f
+    mov %rdi, %cr3
+1:  cmpl $0, TOP_GUARDS(%rsp)
+    jne guarded_careful
+    lfence
+    .endm
+
+    .macro out_to_new_kernel
+    mov PV_KERNEL_VIEW(%rdi), %rdi
+    test %rdi, %rdi
+    jz 1f
+    mov %cr3, %rax
+    mov %rax, TOP_GUEST_ROOT(%rsp)
+    mov %rdi, %cr3
+1:
+    .endm
+
+    .macro out_to_same_kernel
+    mov PV_KERNEL_VIEW(%rdi), %rdi
+    test %rdi, %rdi
+    jz 1f
+    mov %rdi, %cr3
+1:
+    .endm
+
+    .macro out_to_user
+    cmpq $0, PV_USER_VIEW(%rdi)
+    jne 1f
+    mov PV_USER_ROOT(%rdi), %rdi
+    shl $12, %rdi
+    jmp 2f
+1:  mov PV_USER_ROOT(%rdi), %rdi
+    shl $12, %rdi
+    mov %rdi, TOP_GUEST_ROOT+SHORT_IRET(%rsp)
+    mov TOP_PV+SHORT_IRET(%rsp), %rdi
+    mov PV_USER_VIEW(%rdi), %rdi
+2:  mov %rdi, %cr3
+    .endm
+
+    .macro sysret_to_guest place
+    empty_buffers
+    mov \place, %rsp
+    sysretq
+    .endm
+
+    .macro iret_to_guest_from_words
+    jmp guarded_iret_from_words
+    .endm
+
+    .macro long_way function
+    call_with_frame \function
+    jmp guarded_resume
+    .endm
+
+#include "entry/system_calls.h"
+
+// The predictors need work before anything is decided.
+guarded_careful:
+    syscall_frame_with_saved_rdi
+    guard_predictors
     mov STACK_PV(%rsp), %rax
     cmpb $0, PV_IN_KERNEL(%rax)
     je 1f
-    call_with_frame on_hypercall
-    jmp guarded_resume
-1:  call_with_frame on_syscall
-    jmp guarded_resume
+    long_way on_hypercall
+1:  long_way on_syscall
 
     .globl guarded_syscall32
     .hidden guarded_syscall32

@@ -21,6 +21,8 @@
 #define STACK_HOME_ROOT 256
 #define STACK_GUARDS 264
 #define STACK_SPECULATION 268
+/* From rsp to the slot while HYPERVISOR_iret takes its short way */
+#define SHORT_IRET 40
 /* StackTop.guards */
 #define GUARD_RETURNS 1
 #define GUARD_HISTORY 2
@@ -31,6 +33,8 @@
 #define TOP_SCRATCH 64
 #define TOP_PV 80
 #define TOP_LIVE_INFO 88
+#define TOP_GUEST_ROOT 96
+#define TOP_GUARDS 112
 /* domain::PvState */
 #define PV_IN_KERNEL 0
 #define PV_QUICK_BOUNCE 1

@@ -81,6 +81,13 @@ std::string report(const std::vector<Row>& rows, const Request& request, const s
            "\nThe machines:\n\n    " + command("bench-xen", request.xen) + "\n    " + command("bench-ringfort", request.ringfort) + "\n";
 }
 
+/// M4 is M3 on machines that are told to keep page tables apart.
+void add_isolated(Results& results, const std::string& name, const fs::path& hypervisor, const Request& request, const fs::path& build) {
+    if (!asked_for(request.only, "M4")) return;
+    const auto apart = must(run_twice({name + "-xpti", hypervisor, "only=M3", "xpti=true"}, build));
+    if (const auto found = apart.figures.find("M3"); found != apart.figures.end()) results.figures["M4"] = found->second;
+}
+
 Results xen_results(const Request& request, const fs::path& build, const std::string& arguments) {
     if (!request.ringfort_only) return must(run_twice({"bench-xen", request.xen, arguments}, build));
     std::ifstream log{build / "logs/bench-xen-1.log"};
@@ -105,6 +112,8 @@ int main(int count, char** words) {
     std::replace(arguments.begin(), arguments.end(), ',', '+');  // the loader takes commas for itself
     Results ringfort = must(run_twice({"bench-ringfort", request.ringfort, arguments}, build));
     Results xen = xen_results(request, build, arguments);
+    add_isolated(ringfort, "bench-ringfort", request.ringfort, request, build);
+    add_isolated(xen, "bench-xen", request.xen, request, build);
     const std::uint64_t loader = must(loader_end(build));
     add_boot_and_size(ringfort, loader, request.ringfort);
     // the image for multiboot loaders has one section only; the one for UEFI is the same code

@@ -28,13 +28,18 @@ std::string difference(const Results& one, const Results& other) {
     return "the figures that could be taken";
 }
 
+std::string words_of_hypervisor(const Run& run) {
+    std::string words = "dom0_mem=64M,max:64M com1=115200,8n1 console=com1 loglvl=info guest_loglvl=warning";
+    return run.hypervisor_arguments.empty() ? words : words + ' ' + run.hypervisor_arguments;
+}
+
 }  // namespace
 
 std::vector<std::string> command_of(const Run& run, const fs::path& build, const fs::path& log) {
     return {"qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max,-smap,-svm,-la57", "-m", "2G", "-smp", "1",
             "-display", "none", "-monitor", "none", "-nodefaults", "-nic", "none", "-no-reboot", "-serial", "file:" + log.string(),
             "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
-            "-kernel", run.hypervisor, "-append", "dom0_mem=64M,max:64M com1=115200,8n1 console=com1 loglvl=info guest_loglvl=warning",
+            "-kernel", run.hypervisor, "-append", words_of_hypervisor(run),
             "-initrd", (build / "guests/bench").string() + " " + run.kernel_arguments};
 }
 

@@ -19,6 +19,7 @@ struct Run {
     std::string name;                     ///< of the log
     std::filesystem::path hypervisor;     ///< an image for a multiboot 1 loader
     std::string kernel_arguments;         ///< of the bench kernel
+    std::string hypervisor_arguments{};   ///< more of them
 };
 
 /// The emulator's words for a run; its serial line goes to `log`.
