@@ -50,7 +50,7 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 
 # ---- other components ----------------------------------------------------------------------------------------------
 
--include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/models/models.mk tests/house/house.mk tests/host/host.mk dom0-tools/tools.mk \
+-include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/models/models.mk tests/house/house.mk tests/image/image.mk tests/host/host.mk dom0-tools/tools.mk \
 	pv-drivers/drivers.mk pv-drivers/examples.mk tests/hostile/hostile.mk tests/fuzz/fuzz.mk tests/bench/bench.mk
 
 # ---- Debian packages that building and testing need ------------------------------------------------------------------
@@ -70,7 +70,7 @@ deps:
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests fuzz models house bench_table
+TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests fuzz models house image bench_table
 STORIES := debian dom0_boot lifecycle split_drivers hostile oracle_guest scheduling boot_errors example_guest store
 # Also told, but too long for every change: make test-long
 LONG_STORIES := survival density

@@ -59,7 +59,7 @@ TEST(Security, PagesNameOnlyWhatExists) {
     const auto tests = tests_in_the_tree();
     ASSERT_GT(tests.size(), 700u);
     std::size_t names = 0;
-    for (const auto* page : {"README.md", "SUPPORT.md", "advisories.md"}) {
+    for (const auto* page : {"README.md", "SUPPORT.md", "advisories.md", "speculation.md"}) {
         const std::string text = text_of(source() / "docs/security" / page);
         ASSERT_FALSE(text.empty()) << page;
         for (const auto& name : found_in(text, test)) EXPECT_TRUE(tests.contains(name)) << page << " names " << name << ", which does not exist";
