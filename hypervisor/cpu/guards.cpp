@@ -27,6 +27,9 @@ constinit Guards chosen;
     return f.vendor != Vendor::amd && f.vendor != Vendor::hygon && !in_order(f) && !has(f.capabilities, capability::rdcl_no);
 }
 
+/// Absent entries still lead to what the first cache holds.
+[[nodiscard]] bool follows_absent_entries(GuardFacts const& f) { return f.vendor == Vendor::intel && reads_ahead_of_rights(f); }
+
 [[nodiscard]] bool leaks_buffers(GuardFacts const& f)
 {
     if (f.vendor == Vendor::intel)
@@ -68,6 +71,9 @@ Guards choose_guards(GuardFacts const& facts, GuardWishes const& wishes)
     return {
         .separate_control = settle(wishes.separate_control, apart),
         .separate_guests = settle(wishes.separate_guests, apart),
+        // Dom0 may read all memory anyway.
+        .absent_control = settle(wishes.absent_control, false),
+        .absent_guests = settle(wishes.absent_guests, follows_absent_entries(facts)),
         .buffers = settle(wishes.buffers, leaks_buffers(facts)),
         // With SMEP a return that is foretold wrongly cannot lead into the guest's own code.
         .returns = settle(wishes.returns, !facts.smep && !in_order(facts)),

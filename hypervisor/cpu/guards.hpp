@@ -19,6 +19,8 @@ enum class Setting : std::uint8_t { automatic, off, on };
 struct GuardWishes {
     Setting separate_control = Setting::automatic; ///< Dom0 runs on page tables without the hypervisor's memory
     Setting separate_guests = Setting::automatic;  ///< other guests do
+    Setting absent_control = Setting::automatic;   ///< entries that are not present name no memory: Dom0's
+    Setting absent_guests = Setting::automatic;    ///< and those of other guests (`pv-l1tf=`)
     Setting buffers = Setting::automatic;          ///< VERW before every return to a guest
     Setting returns = Setting::automatic;          ///< refill the return stack buffer at entry
     Setting branches = Setting::automatic;         ///< IBRS while in the hypervisor
@@ -68,6 +70,8 @@ enum class BranchGuard : std::uint8_t {
 struct Guards {
     bool separate_control = false;
     bool separate_guests = false;
+    bool absent_control = false;     ///< what absent entries name is looked at (L1TF)
+    bool absent_guests = false;
     bool buffers = false;
     bool returns = false;
     BranchGuard branches = BranchGuard::none;

@@ -128,10 +128,15 @@ bool apply_nosmp(Options& options, Word const& word)
     return value.has_value();
 }
 
-/// Measures against speculative execution; Xen's words (xen-command-line, `xpti` and `spec-ctrl`).
+/// Measures against speculative execution; Xen's words (xen-command-line, `xpti`, `pv-l1tf` and `spec-ctrl`).
 bool apply_page_table_isolation(Options& options, Word const& word)
 {
     return option_values::page_table_isolation(word.has_value ? word.value : word.negated ? "no" : "yes", options.guards);
+}
+
+bool apply_absent_entries(Options& options, Word const& word)
+{
+    return option_values::absent_entries(word.has_value ? word.value : word.negated ? "no" : "yes", options.guards);
 }
 
 bool apply_speculation_control(Options& options, Word const& word)
@@ -164,6 +169,7 @@ constexpr Known known_options[] = {
     {"maxcpus", apply_number<&Options::max_cpus>},
     {"noreboot", apply_boolean<&Options::reboot, false>},
     {"nosmp", apply_nosmp},
+    {"pv-l1tf", apply_absent_entries},
     {"placeholder", accept}, // GRUB's scripts write this word
     {"real-mode", accept},
     {"reboot", apply_reboot},

@@ -252,6 +252,7 @@ struct NamedMember {
 };
 
 constexpr NamedMember isolation_words[] = {{"dom0", &GuardWishes::separate_control}, {"domu", &GuardWishes::separate_guests}};
+constexpr NamedMember absent_words[] = {{"dom0", &GuardWishes::absent_control}, {"domu", &GuardWishes::absent_guests}};
 constexpr NamedMember speculation_words[] = {
     {"rsb", &GuardWishes::returns},   {"md-clear", &GuardWishes::buffers}, {"verw", &GuardWishes::buffers},
     {"ibrs", &GuardWishes::branches}, {"ibpb", &GuardWishes::predictor},   {"bhb", &GuardWishes::history},
@@ -277,22 +278,28 @@ void set_all(std::span<Member const> members, Setting value, GuardWishes& wishes
         wishes.*member = value;
 }
 
-} // namespace
-
-bool page_table_isolation(std::string_view text, GuardWishes& wishes)
+/// A boolean for all, `default`, or pieces that name Dom0 and the others.
+[[nodiscard]] bool by_domain(std::span<NamedMember const> words, std::string_view text, GuardWishes& wishes)
 {
     GuardWishes next = wishes;
     Pieces pieces(text, ',');
     while (auto const piece = pieces.next()) {
-        auto const both = boolean(*piece);
-        if (both || *piece == "default")
-            next.separate_control = next.separate_guests = both ? setting(*both) : Setting::automatic;
-        else if (!set_named(isolation_words, measure(*piece), next))
+        auto const all = boolean(*piece);
+        if (all || *piece == "default")
+            for (NamedMember const& word : words)
+                next.*word.member = all ? setting(*all) : Setting::automatic;
+        else if (!set_named(words, measure(*piece), next))
             return false;
     }
     wishes = next;
     return true;
 }
+
+} // namespace
+
+bool page_table_isolation(std::string_view text, GuardWishes& wishes) { return by_domain(isolation_words, text, wishes); }
+
+bool absent_entries(std::string_view text, GuardWishes& wishes) { return by_domain(absent_words, text, wishes); }
 
 bool speculation_control(std::string_view text, GuardWishes& wishes)
 {
@@ -305,7 +312,7 @@ bool speculation_control(std::string_view text, GuardWishes& wishes)
             // As with Xen, "no" means page tables as well, and "yes" leaves every choice to us.
             Setting const value = *all ? Setting::automatic : Setting::off;
             set_all(in_hypervisor, value, next);
-            next.separate_control = next.separate_guests = value;
+            next.separate_control = next.separate_guests = next.absent_control = next.absent_guests = value;
         } else if (one.name == "xen" && one.value) {
             set_all(in_hypervisor, *one.value ? Setting::automatic : Setting::off, next);
         } else if (!piece->starts_with("bti-thunk=") && !set_named(speculation_words, one, next)) {

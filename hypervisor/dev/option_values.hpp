@@ -38,6 +38,8 @@ struct LogLevel {
 /// `xpti=`: a boolean for all, `default`, or a list of `dom0[=<bool>]` and `domu[=<bool>]`, each also as `no-<name>`.
 /// False leaves the wishes as they were.
 [[nodiscard]] bool page_table_isolation(std::string_view text, cpu::GuardWishes& wishes);
+/// `pv-l1tf=`: as `xpti=`.
+[[nodiscard]] bool absent_entries(std::string_view text, cpu::GuardWishes& wishes);
 /// `spec-ctrl=`: a boolean for all measures, `no-xen` or `xen` for those in the hypervisor, or a list of `rsb`, `md-clear`,
 /// `verw`, `ibrs`, `ibpb`, `bhb` and `bti-thunk=<any>`, each `[=<bool>]` or `no-<name>`. False leaves the wishes as they were.
 [[nodiscard]] bool speculation_control(std::string_view text, cpu::GuardWishes& wishes);

@@ -5,6 +5,7 @@
 #include "domain/crash.hpp"
 #include "domain/vcpu.hpp"
 #include "event/registry.hpp"
+#include "mm/frame_table.hpp"
 #include "sched/scheduler.hpp"
 #include "time/clock.hpp"
 #include "xen/event.h"
@@ -28,6 +29,8 @@ Status Domain::build(Configuration const& configuration)
     TRY(memory.enter());
     TRY(windows.create(max_vcpus_));
     space.domain_area = windows.root();
+    bool const looks_at_absent = is_control() ? cpu::guards().absent_control : cpu::guards().absent_guests;
+    space.end_of_memory = looks_at_absent ? mm::frames.limit().value : 0;
     space.separate = is_control() ? cpu::guards().separate_control : cpu::guards().separate_guests;
     shared_info_frame_ = TRY(memory.allocate_shared());
     shared_info_ = direct_as<xen::shared_info>(shared_info_frame_);

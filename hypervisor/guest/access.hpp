@@ -86,9 +86,10 @@ template <AbiType T>
         result = fail(copied.error());
     return result;
 }
-/// Copies one T out. Errno::efault.
+namespace detail {
+/// Copies all bytes of T out, those between its members too.
 template <AbiType T>
-[[nodiscard]] inline Status copy_out(std::uint64_t to, T const& from)
+[[nodiscard]] inline Status copy_whole(std::uint64_t to, T const& from)
 {
     if constexpr (is_short<T>) {
         if (address_map::guest_range_ok(to, sizeof(T)) &&
@@ -97,6 +98,21 @@ template <AbiType T>
         return fail(Errno::efault);
     }
     return copy_bytes_out(GuestVirtual{to}, &from, sizeof(T));
+}
+} // namespace detail
+
+/// Copies one T out. What lies between its members is zero: it may be what our stack held before. Errno::efault.
+template <AbiType T>
+[[nodiscard]] inline Status copy_out(std::uint64_t to, T const& from)
+{
+#if __has_builtin(__builtin_clear_padding)
+    if constexpr (!std::has_unique_object_representations_v<T>) {
+        T clean = from;
+        __builtin_clear_padding(&clean);
+        return detail::copy_whole(to, clean);
+    }
+#endif
+    return detail::copy_whole(to, from);
 }
 
 /// A guest array of `count` elements of T: every access computes and checks its own address.

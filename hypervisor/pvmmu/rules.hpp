@@ -33,6 +33,18 @@ enum class Caching : std::uint8_t { fixed, free };
     return {};
 }
 
+/// Checks an entry that is not present: some processors follow it all the same, as far as to what their first cache holds
+/// (L1TF). So it names frame 0, which holds nothing, or none below `end_of_memory` (0: not looked at); address bits above
+/// the cache's own, `cache_address_bits`, do not count. Errno::einval.
+[[nodiscard]] constexpr Status admit_absent(Entry entry, std::uint64_t end_of_memory)
+{
+    if (end_of_memory == 0) [[likely]]
+        return {};
+    constexpr unsigned cache_address_bits = 44; // the least of any affected processor; more bits could only make it higher
+    std::uint64_t const frame = entry.frame().value & ((1ull << (cache_address_bits - page_shift)) - 1);
+    return frame == 0 || frame >= end_of_memory ? Status{} : fail(Errno::einval);
+}
+
 /// The entry as the processor gets it. Guests run in ring 3, so every mapping is a user mapping to the processor; what
 /// the guest meant for its kernel only is marked with guest_kernel and reachable only through its kernel root.
 [[nodiscard]] constexpr Entry adjust(Entry entry, unsigned level)

@@ -44,6 +44,8 @@ public:
     std::array<Mfn, 4> unwinding{};
     unsigned unwinding_depth = 0;
 
+    /// Frames below it must not be named by entries that are not present; 0: entries may name any (admit_absent). Set once.
+    std::uint64_t end_of_memory = 0;
     /// Guests of this domain run on views of their roots, not on the roots (root_view.hpp). Set once, at the beginning.
     bool separate = false;
     /// The views that follow roots of this domain.

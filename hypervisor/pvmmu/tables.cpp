@@ -204,8 +204,11 @@ private:
             if (more = !budget.spend(); more) [[unlikely]]
                 break;
             Entry const entry{shared(entries[index]).load(relaxed)};
-            if (!entry.is_present())
+            if (!entry.is_present()) {
+                if (failure = admit_absent(entry, space_.end_of_memory); !failure) [[unlikely]]
+                    break;
                 continue;
+            }
             auto const stored = take_leaf(space_, entry, space_.id);
             if (!stored) [[unlikely]] {
                 failure = fail(stored.error());
@@ -227,8 +230,12 @@ private:
     {
         unsigned const level = top_level();
         Entry const entry = read_entry(top(), index);
-        if (!entry.is_present() || is_ours(level, index))
+        if (is_ours(level, index))
             return advance(), Status{};
+        if (!entry.is_present()) {
+            TRY(admit_absent(entry, space_.end_of_memory));
+            return advance(), Status{};
+        }
         TRY(admit(entry, level, Caching::fixed, entry_limits));
         switch (TRY(use(space_, entry.frame(), level - 1))) {
         case Use::taken:

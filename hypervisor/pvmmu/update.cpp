@@ -40,6 +40,7 @@ Result<Progress> write_table_entry(Space& space, EntryPlace place, unsigned leve
             drop_table(space, before.frame());
         return Progress::done;
     }
+    TRY(admit_absent(value, space.end_of_memory));
     Entry const before{slot(place).exchange(value.bits(), acq_rel)};
     if (level == 4)
         follow(space, place.table, place.index, value);

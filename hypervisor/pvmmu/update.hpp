@@ -91,6 +91,8 @@ inline Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target
                 return old;
             continue;
         }
+        if (!fresh.is_present())
+            TRY(admit_absent(fresh, space.end_of_memory));
         Entry const stored = fresh.is_present() ? TRY(take_leaf(space, fresh, target)) : fresh;
         if (detail::swap_entry(place, old, stored)) {
             drop_leaf(old);

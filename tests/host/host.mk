@@ -19,18 +19,31 @@ HOST_SOURCES := $(filter-out $(addprefix hypervisor/,$(HOST_EXCLUDED)), \
 	$(foreach room,$(HOST_ROOMS),$(wildcard hypervisor/$(room)/*.cpp)) $(addprefix hypervisor/,$(HOST_EXTRA)))
 HOST_TESTS := $(wildcard tests/host/hypervisor/*/*_test.cpp) $(wildcard tests/host/fakes/*.cpp)
 HOST_OBJECTS := $(patsubst %.cpp,$(HOST_OUT)/%.o,$(HOST_SOURCES) $(HOST_TESTS))
-HOST_FLAGS := -std=c++23 -O1 -g1 -fno-exceptions -fno-rtti -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined \
+# What is watched while the tests run; `make coverage` watches which lines do.
+HOST_WATCH := -O1 -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined
+HOST_PROGRAM := $(BUILD)/tests/host_hypervisor
+HOST_FLAGS = -std=c++23 -g1 -fno-exceptions -fno-rtti $(HOST_WATCH) \
 	-fno-strict-aliasing -Wall -Wextra -Werror -Itests/host/fakes/hypervisor -Ihypervisor -Iguest-abi -Itests/host/hypervisor
 
 $(HOST_OUT)/%.o: %.cpp
 	@mkdir -p $(@D); echo "HOST  $<"
 	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),-fexceptions -frtti -O0) $(DEPENDENCIES) -c $< -o $@
 
-$(BUILD)/tests/host_hypervisor: $(HOST_OBJECTS)
+$(HOST_PROGRAM): $(HOST_OBJECTS)
 	@mkdir -p $(@D); echo "LINK  $@"
-	@$(CXX) -fsanitize=address,undefined -o $@ $^ -lgtest -lgtest_main -pthread -llzma -lzstd -llz4 -lz
+	@$(CXX) $(HOST_WATCH) -o $@ $^ -lgtest -lgtest_main -pthread -llzma -lzstd -llz4 -lz
 
 .PHONY: host-tests
-host-tests: $(BUILD)/tests/host_hypervisor
+host-tests: $(HOST_PROGRAM)
+
+# Which lines of the hypervisor's rooms the host tests run. Fails below 90 % in all, and for a file below it that
+# tests/host/holes.txt does not name with its reason; writes docs/security/coverage.md.
+COVERAGE_PACKAGES := gcovr
+.PHONY: coverage
+coverage:
+	@$(MAKE) --no-print-directory deps PACKAGES="$(PACKAGES) $(COVERAGE_PACKAGES)"
+	@$(MAKE) --no-print-directory $(BUILD)/coverage/host_hypervisor HOST_OUT=$(BUILD)/coverage/obj \
+		HOST_PROGRAM=$(BUILD)/coverage/host_hypervisor HOST_WATCH='-O0 --coverage'
+	@tests/host/coverage $(BUILD)/coverage
 
 -include $(HOST_OBJECTS:.o=.d)

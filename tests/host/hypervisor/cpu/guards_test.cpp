@@ -18,10 +18,10 @@ struct Row {
 Row const rows[] = {
     {"Nehalem without microcode",
      {.vendor = Vendor::intel, .family = 6, .model = 0x1a},
-     {.separate_control = true, .separate_guests = true, .returns = true}},
+     {.separate_control = true, .separate_guests = true, .absent_guests = true, .returns = true}},
     {"Skylake with microcode",
      {.vendor = Vendor::intel, .family = 6, .model = 0x55, .smep = true, .clears_buffers = true, .speculation_control = true, .predictor_barrier = true},
-     {.separate_control = true, .separate_guests = true, .buffers = true, .branches = BranchGuard::each_entry, .predictor = true}},
+     {.separate_control = true, .separate_guests = true, .absent_guests = true, .buffers = true, .branches = BranchGuard::each_entry, .predictor = true}},
     {"Cascade Lake",
      {.vendor = Vendor::intel, .family = 6, .model = 0x55, .smep = true, .clears_buffers = true, .speculation_control = true, .predictor_barrier = true,
       .capabilities = capability::rdcl_no | capability::ibrs_all | capability::mds_no},
@@ -54,6 +54,8 @@ void expect_equal(Guards const& got, Guards const& expected, char const* name)
 {
     EXPECT_EQ(got.separate_control, expected.separate_control) << name;
     EXPECT_EQ(got.separate_guests, expected.separate_guests) << name;
+    EXPECT_EQ(got.absent_control, expected.absent_control) << name;
+    EXPECT_EQ(got.absent_guests, expected.absent_guests) << name;
     EXPECT_EQ(got.buffers, expected.buffers) << name;
     EXPECT_EQ(got.returns, expected.returns) << name;
     EXPECT_EQ(got.branches, expected.branches) << name;
@@ -71,7 +73,7 @@ TEST(Guards, EachProcessorGetsWhatItNeeds)
 TEST(Guards, TheOperatorHasTheLastWord)
 {
     GuardWishes none;
-    for (auto member : {&GuardWishes::separate_control, &GuardWishes::separate_guests, &GuardWishes::buffers, &GuardWishes::returns,
+    for (auto member : {&GuardWishes::separate_control, &GuardWishes::separate_guests, &GuardWishes::absent_control, &GuardWishes::absent_guests, &GuardWishes::buffers, &GuardWishes::returns,
                         &GuardWishes::branches, &GuardWishes::history, &GuardWishes::predictor})
         none.*member = Setting::off;
     for (Row const& row : rows)
@@ -83,7 +85,7 @@ TEST(Guards, TheOperatorHasTheLastWord)
 
 TEST(Guards, WhatAProcessorCannotDoIsNotAskedOfIt)
 {
-    GuardWishes const all{Setting::on, Setting::on, Setting::on, Setting::on, Setting::on, Setting::on, Setting::on};
+    GuardWishes const all{Setting::on, Setting::on, Setting::on, Setting::on, Setting::on, Setting::on, Setting::on, Setting::on, Setting::on};
     Guards const old = choose_guards({.vendor = Vendor::intel, .family = 6, .model = 0x1c}, all);
     EXPECT_EQ(old.branches, BranchGuard::none);
     EXPECT_FALSE(old.predictor);

@@ -134,6 +134,10 @@ TEST(CommandLine, TakesMeasuresAgainstSpeculationInXensWords)
     EXPECT_EQ(o->guards.predictor, Setting::automatic);
     EXPECT_EQ(o->complaints.size(), 0u);
 
+    o = parse("pv-l1tf=dom0,domu=no");
+    EXPECT_EQ(o->guards.absent_control, Setting::on);
+    EXPECT_EQ(o->guards.absent_guests, Setting::off);
+
     o = parse("no-xpti");
     EXPECT_EQ(o->guards.separate_control, Setting::off);
     EXPECT_EQ(o->guards.separate_guests, Setting::off);

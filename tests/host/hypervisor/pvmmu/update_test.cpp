@@ -306,5 +306,37 @@ TEST_F(Update, TheProcessorLeavesARootBeforeItIsUndone)
     a.vcpu().set_loaded_cpu(max_cpus);
 }
 
+TEST_F(Update, AbsentEntriesNameNoMemoryWhereTheProcessorFollowsThem)
+{
+    std::uint64_t const end = mm::frames.limit().value;
+    std::uint64_t const mine = a[40].value << page_shift, beyond = end << page_shift;
+    std::uint64_t const swapped = 0x000f'ffff'ffff'e000ul & ~(a[40].value << page_shift); // as Linux inverts what it keeps there
+    for (std::uint64_t value : {mine, beyond, swapped, 0x800ul})
+        EXPECT_EQ(write(a, a[3], 50, value), 0) << "nobody looks on other processors";
+    ASSERT_EQ(write(a, a[3], 50, 0), 0);
+
+    a.domain->space.end_of_memory = end;
+    for (std::uint64_t value : {mine, b[3].value << page_shift, (end - 1) << page_shift, 1ul << 44 | mine, 1ul << 50 | mine}) {
+        EXPECT_EQ(write(a, a[3], 50, value), error(Errno::einval)) << std::hex << value;
+        EXPECT_EQ(slot(a[3], 50), 0u);
+        EXPECT_EQ(map(a, 50 * page_size, value), error(Errno::einval)) << std::hex << value;
+        for (unsigned table = 0; table < 3; ++table)
+            EXPECT_EQ(write(a, a[table], 50, value), error(Errno::einval)) << std::hex << value << " in table " << table;
+    }
+    for (std::uint64_t value : {beyond, swapped, 0x800ul, std::uint64_t{0}})
+        EXPECT_EQ(write(a, a[3], 50, value), 0) << std::hex << value;
+
+    // Neither do tables that are made of bytes.
+    for (unsigned level = 1; level <= 4; ++level) {
+        for (unsigned i = 0; i < table_entries; ++i)
+            slot(a[10], i) = 0;
+        slot(a[10], 9) = mine;
+        ASSERT_EQ(write(a, a[3], 10, entry(a[10], readable)), 0);
+        EXPECT_EQ(pin(a, a[10], level), error(Errno::einval)) << level;
+        ASSERT_EQ(write(a, a[3], 10, entry(a[10], read_write)), 0);
+    }
+    a.domain->space.end_of_memory = 0;
+}
+
 } // namespace
 } // namespace rf::pvmmu_tests
