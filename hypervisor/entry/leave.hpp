@@ -6,6 +6,7 @@
 #include "cpu/vectors.hpp"
 #include "domain/vcpu.hpp"
 #include "pvcpu/bounce.hpp"
+#include "pvcpu/quick_callback.hpp"
 
 namespace rf::entry {
 
@@ -26,29 +27,40 @@ enum class Return : std::uint32_t { iret = 0, sysret = 1, iret_kept = 2, sysret_
     return differs == 0 && regs.entry_vector == cpu::entry_by_syscall && is_canonical(regs.rcx);
 }
 
-namespace detail {
-[[gnu::cold, gnu::noinline]] inline Return by_iret(Return how) { return how; }
-} // namespace detail
-
 /// What callers of leave_quickly() left alone.
 enum class Registers : std::uint8_t { callee_saved_kept, changed };
+
+namespace detail {
+template <Registers registers>
+inline constexpr Return by_sysret = registers == Registers::callee_saved_kept ? Return::sysret_kept : Return::sysret;
+template <Registers registers>
+inline constexpr Return by_iret = registers == Registers::callee_saved_kept ? Return::iret_kept : Return::iret;
+
+[[gnu::cold, gnu::noinline]] inline Return unlikely(Return how) { return how; }
+
+/// An event is to be delivered first. Apart, so that those who have none need no registers for it.
+template <Registers registers>
+[[nodiscard, gnu::noinline]] Return leave_with_event(cpu::StackTop& top, domain::Vcpu& vcpu)
+{
+    if (pvcpu::call_back_quickly(vcpu, top.guest)) [[likely]]
+        return is_canonical(top.guest.rcx) ? by_sysret<registers> : by_iret<registers>;
+    pvcpu::deliver_events(vcpu, top.guest);
+    if (top.work.load(relaxed) != 0) [[unlikely]]
+        return leave();
+    return may_sysret(top.guest) ? by_sysret<registers> : by_iret<registers>;
+}
+} // namespace detail
 
 /// leave() on behalf of `vcpu`, which was not changed for another since it came in: mostly there is nothing to do, or an
 /// event to deliver.
 template <Registers registers>
 [[nodiscard, gnu::always_inline]] inline Return leave_quickly(cpu::StackTop& top, domain::Vcpu& vcpu)
 {
-    constexpr bool kept = registers == Registers::callee_saved_kept;
     if (vcpu.pv.failsafe_due || vcpu.pv.nmi_pending.load(relaxed) || top.work.load(relaxed) != 0) [[unlikely]]
         return leave();
-    if (vcpu.events.needs_upcall()) {
-        pvcpu::deliver_events(vcpu, top.guest);
-        if (top.work.load(relaxed) != 0) [[unlikely]]
-            return leave();
-    }
-    if (!may_sysret(top.guest))
-        return detail::by_iret(kept ? Return::iret_kept : Return::iret);
-    return kept ? Return::sysret_kept : Return::sysret;
+    if (vcpu.events.needs_upcall())
+        return detail::leave_with_event<registers>(top, vcpu);
+    return may_sysret(top.guest) ? detail::by_sysret<registers> : detail::unlikely(detail::by_iret<registers>);
 }
 
 } // namespace rf::entry

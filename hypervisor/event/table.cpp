@@ -201,43 +201,41 @@ Status EventTable::bind_vcpu(Port port, VcpuId id)
     return {};
 }
 
-Result<xen::evtchn_status> EventTable::status(Port port)
+Status EventTable::fill_status(Port port, xen::evtchn_status& answer)
 {
+    answer.u = {};
     LockGuard guard(lock_);
-    Channel* channel = find(port);
+    Channel const* channel = find(port);
     if (!channel)
         return fail(Errno::einval);
-    xen::evtchn_status result{};
-    result.dom = owner_.value;
-    result.port = port;
-    result.vcpu = channel->vcpu.load(relaxed);
+    answer.vcpu = channel->vcpu.load(relaxed);
     switch (channel->state) {
     case ChannelState::free:
     case ChannelState::reserved:
-        result.status = xen::EVTCHNSTAT_closed;
+        answer.status = xen::EVTCHNSTAT_closed;
         break;
     case ChannelState::unbound:
-        result.status = xen::EVTCHNSTAT_unbound;
-        result.u.unbound.dom = channel->domain.value;
+        answer.status = xen::EVTCHNSTAT_unbound;
+        answer.u.unbound.dom = channel->domain.value;
         break;
     case ChannelState::interdomain:
-        result.status = xen::EVTCHNSTAT_interdomain;
-        result.u.interdomain.dom = channel->domain.value;
-        result.u.interdomain.port = channel->number;
+        answer.status = xen::EVTCHNSTAT_interdomain;
+        answer.u.interdomain.dom = channel->domain.value;
+        answer.u.interdomain.port = channel->number;
         break;
     case ChannelState::pirq:
-        result.status = xen::EVTCHNSTAT_pirq;
-        result.u.pirq = channel->number;
+        answer.status = xen::EVTCHNSTAT_pirq;
+        answer.u.pirq = channel->number;
         break;
     case ChannelState::virq:
-        result.status = xen::EVTCHNSTAT_virq;
-        result.u.virq = channel->number;
+        answer.status = xen::EVTCHNSTAT_virq;
+        answer.u.virq = channel->number;
         break;
     case ChannelState::ipi:
-        result.status = xen::EVTCHNSTAT_ipi;
+        answer.status = xen::EVTCHNSTAT_ipi;
         break;
     }
-    return result;
+    return {};
 }
 
 } // namespace rf::event

@@ -65,8 +65,17 @@ public:
     [[nodiscard]] Status unmask(Port port);
     /// Errno::einval (per-vCPU binding or closed), Errno::enoent (no vCPU).
     [[nodiscard]] Status bind_vcpu(Port port, VcpuId vcpu);
-    /// Fills status, vcpu and u. Errno::einval: beyond the ports that exist.
-    [[nodiscard]] Result<xen::evtchn_status> status(Port port);
+    /// Fills status, vcpu and u of `answer`. Errno::einval: beyond the ports that exist.
+    [[nodiscard]] Status fill_status(Port port, xen::evtchn_status& answer);
+    /// The same as a value, with dom and port.
+    [[nodiscard]] Result<xen::evtchn_status> status(Port port)
+    {
+        xen::evtchn_status answer{};
+        answer.dom = owner_.value;
+        answer.port = port;
+        TRY(fill_status(port, answer));
+        return answer;
+    }
     /// Closes everything and returns to the two-level ABI.
     /// A restart continues where it stopped.
     [[nodiscard]] Progress reset(Budget& budget);
@@ -119,6 +128,8 @@ private:
 
     [[nodiscard]] std::uint32_t existing_ports() const { return bucket_count_.load(acquire) * channels_per_bucket; }
     [[nodiscard]] Channel* find(Port port);
+    /// The channel of a port that surely exists.
+    [[nodiscard]] Channel& existing(Port port);
     [[nodiscard]] Channel* find_open(Port port);
     [[nodiscard]] VcpuEvents* vcpu(VcpuId id) const;
 
@@ -139,11 +150,11 @@ private:
 
     void set_pending(Port port, Channel& channel);
     void set_pending_inline(Port port, Channel& channel);
-    void finish(Port port, VcpuId id, Effect effect);
+    void finish(Port port, VcpuId id, VcpuEvents* target, Effect effect);
     void clear_pending(Port port, Channel& channel);
     [[nodiscard]] bool is_pending(Port port);
     [[nodiscard]] Result<bool> any_pending_locked(std::span<Port const> ports);
-    void notify(VcpuId id);
+    void notify(VcpuId id, VcpuEvents* target);
     void wake_pollers(Port port);
 
     Spinlock lock_{LockRank::event_table};
@@ -170,9 +181,12 @@ private:
 
 inline Channel* EventTable::find(Port port)
 {
-    if (port >= existing_ports())
-        return nullptr;
-    return &buckets_[port / channels_per_bucket]->channels[port % channels_per_bucket];
+    return port < existing_ports() ? &existing(port) : nullptr;
+}
+
+inline Channel& EventTable::existing(Port port)
+{
+    return buckets_[port / channels_per_bucket]->channels[port % channels_per_bucket];
 }
 
 inline VcpuEvents* EventTable::vcpu(VcpuId id) const

@@ -8,20 +8,20 @@ namespace rf::event {
 
 // Sending goes through these for every event: they become part of their callers.
 
-[[gnu::always_inline]] inline void EventTable::notify(VcpuId id)
+[[gnu::always_inline]] inline void EventTable::notify(VcpuId id, VcpuEvents* target)
 {
-    VcpuEvents* target = vcpu(id);
     if (!target || !target->mark_upcall_pending())
         return;
-    end_poll(id);
+    if (polling_.load() != 0) [[unlikely]]
+        end_poll(id);
     sink_.wake(id);
 }
 
-[[gnu::always_inline]] inline void EventTable::finish(Port port, VcpuId id, Effect effect)
+[[gnu::always_inline]] inline void EventTable::finish(Port port, VcpuId id, VcpuEvents* target, Effect effect)
 {
     if (effect.notify)
-        notify(id);
-    if (effect.became_pending && polling_.load() != 0)
+        notify(id, target);
+    if (effect.became_pending && polling_.load() != 0) [[unlikely]]
         wake_pollers(port);
 }
 
@@ -29,16 +29,17 @@ namespace rf::event {
 [[gnu::always_inline]] inline void EventTable::set_pending_inline(Port port, Channel& channel)
 {
     VcpuId const id = channel.vcpu.load(acquire);
+    VcpuEvents* const target = vcpu(id);
     Fifo* fifo = fifo_.load();
     if (!fifo) {
-        finish(port, id, two_level_.set_pending(port, vcpu(id)));
+        finish(port, id, target, two_level_.set_pending(port, target));
         fifo = fifo_.load();
         if (!fifo) [[likely]]
             return;
         // The domain went over to the FIFO meanwhile: see enter_fifo.
         two_level_.clear_pending(port);
     }
-    finish(port, id, fifo->set_pending(port, channel));
+    finish(port, id, target, fifo->set_pending(port, channel));
 }
 
 void EventTable::set_pending(Port port, Channel& channel) { set_pending_inline(port, channel); }
@@ -50,22 +51,13 @@ Status EventTable::send(Port port)
     if (!channel)
         return fail(Errno::einval);
     EventTable* target = this;
-    switch (channel->state) {
-    case ChannelState::interdomain:
+    if (channel->state == ChannelState::interdomain) {
         // Our lock keeps the far end connected to us, hence open, and its table alive.
         target = channel->remote;
         port = channel->number;
-        channel = target->find(port);
-        break;
-    case ChannelState::ipi:
-        break;
-    case ChannelState::unbound:
-        return {};
-    case ChannelState::free:
-    case ChannelState::reserved:
-    case ChannelState::pirq:
-    case ChannelState::virq:
-        return fail(Errno::einval);
+        channel = &target->existing(port);
+    } else if (channel->state != ChannelState::ipi) {
+        return channel->state == ChannelState::unbound ? Status{} : fail(Errno::einval);
     }
     target->set_pending_inline(port, *channel);
     return {};
@@ -85,8 +77,9 @@ Status EventTable::unmask(Port port)
         return {};
     }
     VcpuId const id = channel->vcpu.load(relaxed);
-    if (two_level_.unmask(port, vcpu(id)))
-        notify(id);
+    VcpuEvents* const target = vcpu(id);
+    if (two_level_.unmask(port, target))
+        notify(id, target);
     return {};
 }
 

@@ -76,11 +76,16 @@ Outcome bind_pirq(Call& call)
 
 Outcome status(Call& call)
 {
-    auto argument = TRY(fetch_argument<xen::evtchn_status>(call));
-    auto const target = TRY(domain::find_target(call.domain, DomainId{argument.dom}));
-    auto answer = TRY(target->events.status(argument.port));
-    answer.dom = argument.dom;
-    return Outcome::of(guest::copy_out(call[1], answer));
+    xen::evtchn_status argument;
+    if (Status copied = guest::copy_in(argument, call[1]); !copied)
+        return fail(copied.error());
+    if (DomainId{argument.dom} == domid_self) {
+        TRY(call.domain.events.fill_status(argument.port, argument));
+    } else {
+        auto const target = TRY(domain::find_target(call.domain, DomainId{argument.dom}));
+        TRY(target->events.fill_status(argument.port, argument));
+    }
+    return Outcome::of(guest::copy_out(call[1], argument));
 }
 
 Outcome bind_vcpu(Call& call)
@@ -160,7 +165,9 @@ Outcome event_channel_op(Call& call)
     xen::evtchn_send sending;
     if (Status copied = guest::copy_in(sending, call[1]); !copied)
         return fail(copied.error());
-    return Outcome::of(call.domain.events.send(sending.port));
+    if (Status sent = call.domain.events.send(sending.port); !sent) [[unlikely]]
+        return fail(sent.error());
+    return Outcome::ok();
 }
 
 } // namespace rf::hypercall

@@ -48,11 +48,16 @@ CpuidPolicy const& system_policy(PolicyKind kind)
     std::unreachable();
 }
 
-cpu::CpuidResult cpuid(domain::Vcpu const& vcpu, std::uint32_t leaf, std::uint32_t subleaf)
+void answer_cpuid(domain::Vcpu const& vcpu, xen::cpu_user_regs& regs)
 {
-    CpuidRegisters const regs =
-        cpuid_of(vcpu.domain().cpuid_policy, machine_facts, vcpu.id(), vcpu.xstate.xcr0(), leaf, subleaf);
-    return {regs.eax, regs.ebx, regs.ecx, regs.edx};
+    auto const leaf = static_cast<std::uint32_t>(regs.rax), subleaf = static_cast<std::uint32_t>(regs.rcx);
+    CpuidPolicy const& policy = vcpu.domain().cpuid_policy;
+    CpuidRegisters const answer = is_static_leaf(leaf) ? policy.find(leaf, subleaf)
+                                                       : cpuid_of(policy, machine_facts, vcpu.id(), vcpu.xstate.xcr0(), leaf, subleaf);
+    regs.rax = answer.eax;
+    regs.rbx = answer.ebx;
+    regs.rcx = answer.ecx;
+    regs.rdx = answer.edx;
 }
 
 } // namespace rf::pvcpu

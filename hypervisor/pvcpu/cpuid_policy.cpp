@@ -122,20 +122,6 @@ void CpuidPolicy::add_extended(HostCpuid host)
         add(leaf, no_subleaf, host(leaf, 0));
 }
 
-CpuidLeaf* CpuidPolicy::entry(std::uint32_t leaf, std::uint32_t subleaf)
-{
-    for (std::size_t i = 0; i < count_; ++i)
-        if (leaves_[i].leaf == leaf && (leaves_[i].subleaf == subleaf || leaves_[i].subleaf == no_subleaf))
-            return &leaves_[i];
-    return nullptr;
-}
-
-CpuidRegisters CpuidPolicy::find(std::uint32_t leaf, std::uint32_t subleaf) const
-{
-    CpuidLeaf const* const found = const_cast<CpuidPolicy*>(this)->entry(leaf, subleaf);
-    return found ? found->regs : CpuidRegisters{};
-}
-
 FeatureSet CpuidPolicy::features() const
 {
     FeatureSet set{};

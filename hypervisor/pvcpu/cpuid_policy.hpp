@@ -7,16 +7,15 @@
 /// controller may take features away (XEN_DOMCTL_set_cpu_policy) while the domain is paused.
 
 #include "base/result.hpp"
+#include "xen/trap.h"
 
 #include <array>
 #include <cstdint>
 #include <span>
+#include <utility>
 
 namespace rf::domain {
 class Vcpu;
-}
-namespace rf::cpu {
-struct CpuidResult;
 }
 
 namespace rf::pvcpu {
@@ -56,7 +55,11 @@ public:
     /// All leaves that exist, in order.
     [[nodiscard]] std::span<CpuidLeaf const> leaves() const { return {leaves_.data(), count_}; }
     /// The leaf's static contents; zeros when there is no such leaf.
-    [[nodiscard]] CpuidRegisters find(std::uint32_t leaf, std::uint32_t subleaf = 0) const;
+    [[nodiscard]] CpuidRegisters find(std::uint32_t leaf, std::uint32_t subleaf = 0) const
+    {
+        CpuidLeaf const* const found = entry(leaf, subleaf);
+        return found ? found->regs : CpuidRegisters{};
+    }
     [[nodiscard]] FeatureSet features() const;
     [[nodiscard]] bool has(std::size_t word, unsigned bit) const { return features()[word] >> bit & 1; }
     /// The extended state components of the policy; 0 without XSAVE.
@@ -71,7 +74,17 @@ public:
     [[nodiscard]] Status apply(std::span<CpuidLeaf const> wanted, CpuidPolicy const& limit);
 
 private:
-    [[nodiscard]] CpuidLeaf* entry(std::uint32_t leaf, std::uint32_t subleaf);
+    [[nodiscard]] CpuidLeaf const* entry(std::uint32_t leaf, std::uint32_t subleaf) const
+    {
+        for (CpuidLeaf const* at = leaves_.data(); at != leaves_.data() + count_; ++at)
+            if (at->leaf == leaf && (at->subleaf == subleaf || at->subleaf == no_subleaf))
+                return at;
+        return nullptr;
+    }
+    [[nodiscard]] CpuidLeaf* entry(std::uint32_t leaf, std::uint32_t subleaf)
+    {
+        return const_cast<CpuidLeaf*>(std::as_const(*this).entry(leaf, subleaf));
+    }
     void add(std::uint32_t leaf, std::uint32_t subleaf, CpuidRegisters regs);
     void add_basic(HostCpuid host);
     void add_extended(HostCpuid host);
@@ -100,8 +113,15 @@ struct HypervisorLeaves {
 void build_policies(std::uint64_t xcr0, HypervisorLeaves const& facts);
 [[nodiscard]] CpuidPolicy const& system_policy(PolicyKind kind);
 
-/// What CPUID returns to a guest kernel that asks by the emulation prefix, or that was intercepted.
-[[nodiscard]] cpu::CpuidResult cpuid(domain::Vcpu const& vcpu, std::uint32_t leaf, std::uint32_t subleaf);
+/// What CPUID returns to a guest kernel that asks by the emulation prefix, or that was intercepted: rax and rcx name the leaf,
+/// all four registers take the answer.
+void answer_cpuid(domain::Vcpu const& vcpu, xen::cpu_user_regs& regs);
+/// Leaves whose answer depends on nothing but the policy.
+[[nodiscard]] constexpr bool is_static_leaf(std::uint32_t leaf)
+{
+    constexpr std::uint32_t hypervisor_leaves = 0x4000'00;
+    return leaf != 1 && leaf != 0xd && leaf >> 8 != hypervisor_leaves;
+}
 /// The same as a function of plain values. `guest_xcr0`: the vCPU's current XCR0.
 [[nodiscard]] CpuidRegisters cpuid_of(CpuidPolicy const& policy, HypervisorLeaves const& facts, unsigned vcpu_id,
                                         std::uint64_t guest_xcr0, std::uint32_t leaf, std::uint32_t subleaf);

@@ -191,12 +191,7 @@ Emulation emulate_forced(Vcpu& vcpu, Registers& regs)
         return Emulation::refused;
     if ((code & ((1ull << 8 * length) - 1)) != expected)
         return Emulation::refused;
-    cpu::CpuidResult const leaf =
-        pvcpu::cpuid(vcpu, static_cast<std::uint32_t>(regs.rax), static_cast<std::uint32_t>(regs.rcx));
-    regs.rax = leaf.eax;
-    regs.rbx = leaf.ebx;
-    regs.rcx = leaf.ecx;
-    regs.rdx = leaf.edx;
+    answer_cpuid(vcpu, regs);
     regs.rip += length;
     return Emulation::done;
 }

@@ -63,9 +63,9 @@ void Scheduler::take_down(Unit& unit)
     withdraw(unit);
 }
 
-void Scheduler::wake(Unit& unit)
+void Scheduler::wake_blocked(Unit& unit)
 {
-    if (unit.blocked_.load(ordered) && unit.blocked_.exchange(false, ordered))
+    if (unit.blocked_.exchange(false, ordered))
         make_runnable(unit);
 }
 

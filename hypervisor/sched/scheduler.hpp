@@ -50,7 +50,11 @@ public:
     void take_down(Unit& unit);
     /// Ends a block; does nothing to a unit that is not blocked. Cheap then. The caller made its reason visible before,
     /// by an atomic read-modify-write.
-    void wake(Unit& unit);
+    void wake(Unit& unit)
+    {
+        if (unit.blocked_.load()) [[unlikely]]
+            wake_blocked(unit);
+    }
     /// The vCPU that this CPU runs sleeps until wake(). It keeps the CPU until the next choose(). The caller looks for
     /// pending events *after* this call and wakes the unit itself if there are any: no wake() in between is lost.
     void block(Unit& unit);
@@ -98,6 +102,7 @@ private:
     void arm_slice(RunQueue& queue, Nanoseconds now);
 
     // place.cpp: where units that want to run are put
+    void wake_blocked(Unit& unit);
     void make_runnable(Unit& unit);
     [[nodiscard]] CpuId best_cpu_for(Unit const& unit, CpuMask hard, Nanoseconds now) const;
     [[nodiscard]] CpuId furthest_ahead(CpuMask cpus, VirtualTime own, CpuId otherwise, Nanoseconds now) const;
