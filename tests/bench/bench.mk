@@ -67,6 +67,7 @@ FILL ?= 0
 bench-linux: hypervisor images tools guests $(BUILD)/dom0/rf-backd $(BUILD)/guests/idle $(BUILD)/bench/work $(BUILD)/bench/meter.so \
 		$(BUILD)/bench/qemu-xen/complete $(BUILD)/tests/linux_bench
 	@$(BUILD)/tests/linux_bench --many $(MANY) --fill $(FILL) $(if $(STAGES),--only $(STAGES))
+	@$(if $(PROFILE),$(BUILD)/tests/linux_bench --profile $(if $(STAGES),--only $(STAGES)))
 
 $(BUILD)/tests/linux_bench: $(LINUX_BENCH_OBJECTS) $(addprefix $(BUILD)/obj/bench/,figures.o table.o runs.o) $(SYSTEM_DRIVER)
 	@mkdir -p $(@D); echo "LINK  $@"; $(CXX) $(BENCH_FLAGS) -o $@ $^

@@ -55,7 +55,7 @@ std::string number(const std::optional<double>& value, int digits) { return valu
 std::string instructions(const std::optional<Figure>& figure) {
     if (!figure) return "-";
     const double mean = figure->mean();
-    if (mean >= 1e8) return number(mean / 1e6, 1) + " M";
+    if (mean >= 1e7) return number(mean / 1e6, 1) + " M";
     if (mean < 10) return number(mean, 2);
     return number(mean, mean == static_cast<double>(static_cast<std::uint64_t>(mean)) ? 0 : 1);
 }

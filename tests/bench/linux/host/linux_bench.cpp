@@ -6,6 +6,7 @@
 #include <fstream>
 #include <iostream>
 
+#include "functions.hpp"
 #include "harness/options.hpp"
 #include "machines.hpp"
 #include "plot.hpp"
@@ -22,12 +23,13 @@ constexpr auto usage = R"(usage: linux_bench [option]...
   --boots N         pairs of boots by the clock (5)      --many N   small guests for the curves (100)
   --fill N          small guests at most, for M39 (0: as many as --many)
   --minutes N       limit of one machine (60)
+  --profile         only this: Ringfort's functions in each window of the stages, into docs/performance/linux-profile.md
 Writes docs/performance/linux.md and linux.svg when no --only is given, and build/bench/linux.json always.
 )";
 
 struct Request {
     std::string only;
-    bool run_xen = true, run_ringfort = true;
+    bool run_xen = true, run_ringfort = true, profile = false;
     unsigned boots = 5, many = 100, fill = 0, minutes = 60;
 };
 
@@ -57,6 +59,7 @@ Request parse(int count, char** words)
         else if (word == "--boots") request.boots = number();
         else if (word == "--many") request.many = number();
         else if (word == "--fill") request.fill = number();
+        else if (word == "--profile") request.profile = true;
         else if (word == "--minutes") request.minutes = number();
         else give_up(usage);
     }
@@ -190,6 +193,31 @@ void write(const std::vector<Row>& rows, const Side& xen, const Side& ringfort, 
         << spread_to_markdown(rows) << notes_of(xen, ringfort) << "\n## The machines\n\n" << commands;
 }
 
+std::string text_of(const fs::path& file)
+{
+    std::ifstream in{file};
+    return {std::istreambuf_iterator<char>{in}, {}};
+}
+
+/// Ringfort's machines once more, with counts by function.
+void write_profiles(const Request& request, const fs::path& build)
+{
+    const auto root = must(lay_dom0(Who::ringfort, build));
+    const auto names = must(names_of_image(build / "ringfort"));
+    std::string report = "# Where the instructions of the Linux figures go\n\nRingfort's functions and the kernels' (Dom0's and the guests' are one), per operation, "
+                         "down to one in fifty of each; written by `make bench-linux PROFILE=1` on " + today() + " at commit " + commit() + ".\n";
+    for (const auto* stage : stages) {
+        if (!asked_for(request.only, stage) || std::string_view(stage) == "many") continue;
+        auto run = run_of(Who::ringfort, stage, request);
+        run.profile = build / "bench" / ("linux-" + run.stage + ".profile");
+        if (auto ended = must(MeteredMachine::start(run, root, build)).finish(); !ended) give_up(ended.error().message);
+        const auto kernel = names_of_kernel(text_of(meter_file(run, build)));
+        report += "\n## " + run.stage + "\n\n" + profiles_to_markdown(parse_profiles(text_of(run.profile), names, kernel));
+    }
+    std::cout << report;
+    if (request.only.empty()) std::ofstream{rf::system::source_directory() / "docs/performance/linux-profile.md"} << report;
+}
+
 }  // namespace
 
 int main(int count, char** words)
@@ -197,6 +225,10 @@ int main(int count, char** words)
     const Request request = parse(count, words);
     const auto build = rf::system::build_directory();
     fs::create_directories(build / "bench");
+    if (request.profile) {
+        write_profiles(request, build);
+        return 0;
+    }
     Side xen, ringfort;
     measure(request, build);
     for (const auto& [who, side] : {std::pair{Who::xen, &xen}, {Who::ringfort, &ringfort}}) *side = read_side(who, request, build);

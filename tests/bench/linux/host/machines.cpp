@@ -81,14 +81,14 @@ Result<fs::path> lay_dom0(Who who, const fs::path& build)
     return root;
 }
 
-fs::path meter_file(const LinuxRun& run, const fs::path& build) { return build / "bench" / ("linux-" + run.stage + "-" + name_of(run.who) + ".meter"); }
+fs::path meter_file(const LinuxRun& run, const fs::path& build) { return build / "bench" / ("linux-" + run.stage + "-" + name_of(run.who) + (run.profile.empty() ? "" : "-profiled") + ".meter"); }
 
 Result<MeteredMachine> MeteredMachine::start(const LinuxRun& run, const fs::path& root, const fs::path& build)
 {
     auto options = options_of(run.who, run.stage);
     options.memory_mib = run.memory_mib;
     options.dom0_memory_mib = run.dom0_mib;
-    options.kernel_arguments = "rf.bench=" + run.stage + " " + run.kernel_arguments;
+    options.kernel_arguments = (run.profile.empty() ? "" : "rf.symbols ") + std::string("rf.bench=") + run.stage + " " + run.kernel_arguments;
     // the same on both sides, but for the QEMU that serves Xen's qdisk
     options.overlays = {build / "images/oracle.cpio", build / "images/guest-files.cpio", root};
     if (run.who == Who::xen && run.stage == "block") options.overlays.push_back(build / "bench/qemu-xen");
@@ -105,7 +105,7 @@ Result<MeteredMachine> MeteredMachine::start(const LinuxRun& run, const fs::path
     auto words = exact_machine(run.memory_mib, log);
     words.insert(words.end(), {"-kernel", files->hypervisor, "-append", files->hypervisor_arguments, "-initrd",
                                files->kernel.string() + " " + files->kernel_arguments + "," + files->initrd.string(), "-plugin",
-                               (build / "bench/meter.so").string() + ",out=" + meter.string()});
+                               (build / "bench/meter.so").string() + ",out=" + meter.string() + (run.profile.empty() ? "" : ",profile=" + run.profile.string())});
     auto process = system::Process::start(words, {});
     if (!process) return std::unexpected(process.error());
     auto line = shell_line(words);

@@ -22,6 +22,7 @@ struct LinuxRun {
     unsigned memory_mib = 4096, dom0_mib = 1024;
     std::string kernel_arguments;  ///< more of Dom0's
     std::chrono::minutes limit{60};
+    std::filesystem::path profile{};  ///< where the meter writes counts by block; empty: it makes none
 };
 
 /// Makes anew, under build/run, what is laid over Dom0's root behind both tool stacks; its path. It differs in one file.

@@ -43,7 +43,7 @@ private:
         else if (line.kind == "value") return value(line);
         else if (line.kind == "refused") readings.refused.emplace(line.name, line.rest);
         else if (line.kind == "done") readings.complete = true;
-        else return line.kind == "stage" || line.kind == "powered";
+        else return line.kind == "symbol" || line.kind == "powered";
         return true;
     }
 
@@ -64,6 +64,7 @@ private:
         const auto begun = last_begun_.find(name);
         const bool created = begun != last_begun_.end();
         readings.windows[(created ? name : line.name) + ".reached"].push_back({line.first - (created ? begun->second : Counts{}), 1});
+        if (created) last_begun_.erase(begun);
     }
 
     bool value(const Line& line)

@@ -83,16 +83,19 @@ std::vector<Plan> create_plans()
         return Target{name, meaning, at_most, aim, ""};
     };
     return {
-        window("create", target("M20", "create, our smallest kernel (8 MiB, 1 disk, 1 card): command to its program", 0.2, 0.1), "create.kernel.reached"),
-        window("create", target("M20.debian", "the same; xl with Debian's hot-plug scripts", 0.2, 0.1), "create.scripts.reached", "create.kernel.reached"),
-        window("create", target("M20.bare", "the same without devices", 0.2, 0.1), "create.bare.reached"),
-        window("create", target("M20.linux_first", "create, Debian's kernel (128 MiB, 1 disk, 1 card), never unpacked before: the command"), "create.linux_first"),
+        window("create", target("M20", "create, our smallest kernel (8 MiB, 1 disk, 1 card): command to its program; xl as Debian ships it", 0.2, 0.1),
+               "create.scripts.reached", "create.kernel.reached"),
+        window("create", target("M20.short", "the same, xl with the tests' own short hot-plug scripts"), "create.kernel.reached"),
+        window("create", target("M20.bare", "the same without devices, so without scripts"), "create.bare.reached"),
+        window("create", target("M20.linux_first", "create, Debian's kernel (128 MiB, 1 disk, 1 card; short scripts), never unpacked before: the command"), "create.linux_first"),
         window("create", target("M20.linux", "the same later: the command"), "create.linux"),
         window("create", target("M20.linux_first_up", "the first one: command to its user space"), "create.linux_first.reached"),
         window("create", target("M20.linux_up", "later ones: command to its user space"), "create.linux.reached"),
-        window("create", target("M22", "destroy our smallest kernel with disk and card, until all is quiet", 0.3, 0.15), "destroy.kernel"),
-        window("create", target("M22.bare", "destroy it without devices", 0.3, 0.15), "destroy.bare"),
-        window("create", target("M22.linux", "destroy Linux with disk and card", 0.3, 0.15), "destroy.linux"),
+        window("create", target("M22", "destroy our smallest kernel with disk and card, until all is quiet; xl as Debian ships it", 0.3, 0.15),
+               "destroy.scripts", "destroy.kernel"),
+        window("create", target("M22.short", "the same, xl with short scripts"), "destroy.kernel"),
+        window("create", target("M22.bare", "destroy it without devices"), "destroy.bare"),
+        window("create", target("M22.linux", "destroy Linux with disk and card, xl with short scripts"), "destroy.linux"),
         computed("create", target("M38", "KiB the hypervisor takes for an idle domain of 1 vCPU, beside its memory", 0.5),
                  [](const Side& side) { return idle_overhead(side.main); }, "idle"),
     };

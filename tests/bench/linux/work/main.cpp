@@ -23,6 +23,16 @@ void refuse_call(std::string_view name, std::string_view call)
     refuse(name, std::string(call) + ": " + reason);
 }
 
+int tell_symbols(Words)
+{
+    std::FILE* const symbols = std::fopen("/proc/kallsyms", "r");
+    char address[32], kind = 0, name[256], rest[512];
+    while (symbols != nullptr && std::fscanf(symbols, "%31s %c %255s%511[^\n]", address, &kind, name, rest) >= 3)
+        if (kind == 't' || kind == 'T')
+            tell("symbol ", address, " ", name);
+    return symbols != nullptr && std::fclose(symbols) == 0 ? 0 : 1;
+}
+
 int tell_line(Words words)
 {
     std::string line;
@@ -40,7 +50,8 @@ int main(int count, char** arguments)
     static constexpr std::pair<std::string_view, int (*)(Words)> verbs[] = {
         {"run", run_command},       {"tell", tell_line},         {"processes", measure_processes}, {"store", measure_store},
         {"disk", measure_disk},     {"serve", serve_network},    {"network", measure_network},     {"memory", tell_memory},
-        {"events", measure_events}, {"wait", wait_for_domains}, {"nothing", [](Words) { return 0; }},
+        {"events", measure_events}, {"wait", wait_for_domains}, {"symbols", tell_symbols},
+        {"nothing", [](Words) { return 0; }},
     };
     std::setvbuf(stdout, nullptr, _IOLBF, 0);
     for (const auto& [name, verb] : verbs)

@@ -11,6 +11,7 @@ using Words = std::span<char*>;
 
 int run_command(Words words);      ///< run NAME SETTLE_MS COMMAND...: measures a command, and what goes on for a while after it
 int tell_line(Words words);        ///< tell WORD...: one line for the meter
+int tell_symbols(Words words);     ///< symbols: this kernel's functions, `symbol ADDRESS NAME`, for profiles
 int measure_processes(Words words);///< processes: fork, exec, pipe, page fault, system call
 int measure_store(Words words);    ///< store [SUFFIX]: the store's operations
 int measure_disk(Words words);     ///< disk NAME DEVICE: random and sequential reads

@@ -12,7 +12,7 @@ refuse() { # NAME REASON...
 measured() { work run "$@" >> $noise 2>&1; }
 # all_gone [LIMIT]: until Dom0 is alone
 all_gone() {
-    work wait 0 "${1:-300}" || { refuse "${stage:-bench}" "guests did not end: $(list_domains | tail -n +3 | tr '\n' ';')"; list_domains; return 1; }
+    work wait 0 "${1:-300}" || { refuse "${stage:-bench}" "guests did not end: $(list_domains | tail -n +3 | tr '\n' ';')"; tail -n 8 /var/log/*/console/*.log; return 1; }
     sleep 2
 }
 # idle_guest NAME MIB [disk=FILE,KIND] [card=MAC,KIND]: a definition of our smallest kernel, which tells `reached NAME`
@@ -29,7 +29,11 @@ linux_guest() {
 }
 # run_guest NAME [LIMIT]: creates a guest that powers off when its work is done, and waits for that
 run_guest() {
-    create "$1" >> $noise 2>&1 || { refuse "$1" "the guest could not be created: $(tail -n 1 $noise)"; return 1; }
+    create "$1" > $noise 2>&1 || {
+        refuse "$1" "the guest could not be created: $(head -n 1 $noise)"
+        tail -n 20 $noise /var/log/xen/*.log 2> /dev/null
+        return 1
+    }
     all_gone "${2:-600}"
 }
 make_disk() { # FILE MIB

@@ -47,7 +47,7 @@ create_words() { echo "xl create -q $definitions/$1"; }
 destroy_words() { echo "xl destroy $1"; }
 list_domains() { xl list; }
 list_words() { echo "xl list"; }
-block_kinds="loop qdisk"
+block_kinds="qdisk loop"
 card_kinds="netback"
 usual_disk=loop usual_card=netback
 # Debian's own hot-plug scripts instead of the tests' short ones: a kind of disk and card

@@ -21,11 +21,12 @@ if [ -n "$scripts" ]; then
 fi
 
 # what an idle domain costs the hypervisor: the difference of free memory, less the domain's own
+idle_guest resting 8
 work memory idle.before
-create bare >> $noise 2>&1
+create resting >> $noise 2>&1
 sleep 3
 work memory idle.after
-measured ignored 1000 $(destroy_words bare)
+$(destroy_words resting) >> $noise 2>&1
 all_gone
 
 # the first creation finds the kernel packed; where the tools keep it unpacked, later ones do not
