@@ -22,6 +22,30 @@ using mm::FrameType;
     return Entry{shared(entries_of(table)[index]).load(relaxed)};
 }
 
+/// Entries of one cache line. Tables are mostly empty: whole lines of zeros hold nothing, and are passed at one stroke.
+constexpr unsigned line_entries = 8;
+
+[[nodiscard]] bool is_empty_line(Mfn table, unsigned first)
+{
+    std::uint64_t* const entries = entries_of(table) + first;
+    std::uint64_t bits = 0;
+    for (unsigned i = 0; i < line_entries; ++i)
+        bits |= shared(entries[i]).load(relaxed);
+    return bits == 0;
+}
+
+/// Whether an empty line begins at `index`.
+[[nodiscard]] bool begins_empty_line(Mfn table, unsigned index)
+{
+    return index % line_entries == 0 && index < table_entries && is_empty_line(table, index);
+}
+
+/// Whether an empty line ends before `index`.
+[[nodiscard]] bool ends_empty_line(Mfn table, unsigned index)
+{
+    return index % line_entries == 0 && index > 0 && is_empty_line(table, index - line_entries);
+}
+
 /// Top-level slots that belong to the hypervisor are neither read nor counted.
 [[nodiscard]] constexpr bool is_ours(unsigned level, unsigned index)
 {
@@ -75,8 +99,12 @@ void start_unwinding(Space& space, Mfn mfn, unsigned entries)
     Frame& frame = mm::frames[table];
     std::uint64_t* const entries = entries_of(table);
     unsigned left = frame.stamp_or_progress.load(relaxed);
-    while (left > 0 && budget.spend())
-        drop_leaf(Entry{shared(entries[--left]).load(relaxed)});
+    while (left > 0 && budget.spend()) {
+        if (ends_empty_line(table, left))
+            left -= line_entries;
+        else
+            drop_leaf(Entry{shared(entries[--left]).load(relaxed)});
+    }
     frame.stamp_or_progress.store(left, relaxed);
     return left > 0 ? Progress::more : Progress::done;
 }
@@ -173,6 +201,10 @@ public:
             if (!budget.spend())
                 return Progress::more;
             unsigned const index = mm::frames[top()].stamp_or_progress.load(relaxed);
+            if (begins_empty_line(top(), index)) {
+                mm::frames[top()].stamp_or_progress.store(index + line_entries, relaxed);
+                continue;
+            }
             if (index == table_entries) {
                 finish_top();
                 if (depth_ == 0)
@@ -203,6 +235,10 @@ private:
         for (; index < table_entries; ++index) {
             if (more = !budget.spend(); more) [[unlikely]]
                 break;
+            if (begins_empty_line(top(), index)) {
+                index += line_entries - 1;
+                continue;
+            }
             Entry const entry{shared(entries[index]).load(relaxed)};
             if (!entry.is_present()) {
                 if (failure = admit_absent(entry, space_.end_of_memory); !failure) [[unlikely]]
@@ -306,6 +342,10 @@ Progress drain_tables(Space& space, Budget& budget)
         if (left == 0) {
             --space.unwinding_depth;
             finish_unwinding(mfn, level);
+            continue;
+        }
+        if (ends_empty_line(mfn, left)) {
+            frame.stamp_or_progress.store(left - line_entries, relaxed);
             continue;
         }
         frame.stamp_or_progress.store(left - 1, relaxed);

@@ -35,13 +35,13 @@ $(BUILD)/obj/bench/%.o: tests/bench/host/%.cpp
 	@$(CXX) $(BENCH_FLAGS) -MMD -MP -c -o $@ $<
 
 # Part of make test: how figures are read and judged.
-BENCH_TEST_OBJECTS := $(BUILD)/obj/bench/table_test.o $(BUILD)/obj/bench/figures.o $(BUILD)/obj/bench/table.o
+BENCH_TEST_OBJECTS := $(addprefix $(BUILD)/obj/bench/,table_test.o linux_test.o figures.o table.o linux/readings.o linux/rows.o linux/parts.o linux/plot.o)
 $(BUILD)/tests/bench_table: $(BENCH_TEST_OBJECTS)
 	@mkdir -p $(@D); echo "LINK  $@"; $(CXX) $(BENCH_FLAGS) -o $@ $^ -lgtest -lgtest_main
 
 $(BUILD)/obj/bench/%_test.o: tests/bench/test/%_test.cpp
 	@mkdir -p $(@D); echo "TEST  $<"
-	@$(CXX) $(BENCH_FLAGS) -MMD -MP -c -o $@ $<
+	@$(CXX) $(BENCH_FLAGS) -Itests/bench/linux/host -MMD -MP -c -o $@ $<
 
 $(BUILD)/bench/loader_end: tests/bench/loader_end.S
 	@mkdir -p $(@D); echo "AS    $<"
@@ -52,3 +52,55 @@ $(BUILD)/bench/loader_end: tests/bench/loader_end.S
 $(BUILD)/bench/count.so: tests/bench/plugin/count.cpp tests/bench/plugin/emulator.h tests/bench/guest/marks.h
 	@mkdir -p $(@D); echo "CXX   $<"
 	@$(CXX) -std=c++23 -O2 -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror -o $@ $<
+
+# ---- Linux figures: Dom0 and guests on both hypervisors (tests/bench/linux) -------------------------------------------
+
+LINUX_BENCH_OBJECTS := $(patsubst tests/bench/linux/host/%.cpp,$(BUILD)/obj/bench/linux/%.o,$(wildcard tests/bench/linux/host/*.cpp))
+LINUX_BENCH_FLAGS := $(BENCH_FLAGS) -Itests/bench/linux/host
+WORK_SOURCES := $(wildcard tests/bench/linux/work/*.cpp) tests/bench/linux/tell/tell.S
+WORK_FLAGS := -std=c++23 -O2 -Wall -Wextra -Werror -Itests/bench/linux/tell -Idom0-tools -Iguest-abi
+# make bench-linux STAGES=create,store; MANY and FILL: how many small guests
+STAGES ?=
+MANY ?= 200
+FILL ?= 0
+.PHONY: bench-linux
+bench-linux: hypervisor images tools guests $(BUILD)/dom0/rf-backd $(BUILD)/guests/idle $(BUILD)/bench/work $(BUILD)/bench/meter.so \
+		$(BUILD)/bench/qemu-xen/complete $(BUILD)/tests/linux_bench
+	@$(BUILD)/tests/linux_bench --many $(MANY) --fill $(FILL) $(if $(STAGES),--only $(STAGES))
+	@$(if $(PROFILE),$(BUILD)/tests/linux_bench --profile $(if $(STAGES),--only $(STAGES)))
+
+$(BUILD)/tests/linux_bench: $(LINUX_BENCH_OBJECTS) $(addprefix $(BUILD)/obj/bench/,figures.o table.o runs.o) $(SYSTEM_DRIVER)
+	@mkdir -p $(@D); echo "LINK  $@"; $(CXX) $(BENCH_FLAGS) -o $@ $^
+
+$(BUILD)/obj/bench/linux/%.o: tests/bench/linux/host/%.cpp
+	@mkdir -p $(@D); echo "TEST  $<"
+	@$(CXX) $(LINUX_BENCH_FLAGS) -MMD -MP -c -o $@ $<
+
+# What Dom0 and the guests do: one static program, and a kernel that only sleeps.
+$(BUILD)/bench/work: $(WORK_SOURCES) $(wildcard tests/bench/linux/work/*.hpp tests/bench/linux/tell/*) $(DOM0_LIBRARY)
+	@mkdir -p $(@D); echo "LINK  $@"
+	@$(CXX) $(WORK_FLAGS) -static -s -Wl,--gc-sections -o $@ $(WORK_SOURCES) $(DOM0_LIBRARY)
+
+$(BUILD)/guests/idle: $(BUILD)/obj/guests/linux_bench/idle.o $(BUILD)/obj/guests/linux_bench/tell.o $(RUNTIME_OBJECTS) pv-drivers/runtime/guest.ld
+	@mkdir -p $(@D); echo "LINK  $@"
+	@$(GUEST_CXX) $(GUEST_LINK) -T pv-drivers/runtime/guest.ld -o $@ $(filter %.o,$^)
+
+$(BUILD)/obj/guests/linux_bench/idle.o: tests/bench/linux/guest/idle.cpp tests/bench/linux/tell/tell.hpp
+	@mkdir -p $(@D); echo "CXX   $<"
+	@$(GUEST_CXX) $(GUEST_FLAGS) $(GUEST_INCLUDES) -Itests/bench/linux/tell -MMD -MP -c $< -o $@
+
+$(BUILD)/obj/guests/linux_bench/tell.o: tests/bench/linux/tell/tell.S tests/bench/linux/tell/tell.h
+	@mkdir -p $(@D); echo "AS    $<"
+	@$(GUEST_CXX) -Itests/bench/linux/tell -c $< -o $@
+
+$(BUILD)/bench/meter.so: tests/bench/linux/plugin/meter.cpp tests/bench/plugin/emulator.h tests/bench/linux/tell/tell.h
+	@mkdir -p $(@D); echo "CXX   $<"
+	@$(CXX) -std=c++23 -O2 -fPIC -shared -fvisibility=hidden -Wall -Wextra -Werror -o $@ $<
+
+# Debian's QEMU for Xen, which serves qdisk.
+$(BUILD)/bench/packages/complete: tests/bench/linux/packages.list tests/images/fetch-packages
+	tests/images/fetch-packages $< $(BUILD)/bench/packages
+$(BUILD)/bench/qemu-xen/complete: $(BUILD)/bench/packages/complete
+	@rm -rf $(@D); mkdir -p $(@D)/usr/libexec; cp $(BUILD)/bench/packages/root/usr/libexec/xen-qemu-system-i386 $(@D)/usr/libexec/; touch $@
+
+-include $(wildcard $(BUILD)/obj/bench/linux/*.d $(BUILD)/obj/guests/linux_bench/*.d)

@@ -32,13 +32,18 @@ struct Results {
 /// Reads the serial log of a run; lines that are not the bench kernel's are passed over.
 [[nodiscard]] Results parse_results(std::string_view log);
 
+/// What is compared with a row's bounds: the ratio Ringfort / Xen, which is to be at most or at least so much, or Ringfort's
+/// figure alone.
+enum class Judged { ratio_at_most, ratio_at_least, own_at_most };
+
 /// One row of the table.
 struct Target {
     std::string figure;              ///< name of the measurement, or of a row that is not taken
     std::string meaning;
-    std::optional<double> at_most;   ///< ratio Ringfort / Xen
+    std::optional<double> at_most;   ///< the bound (at least, if so judged)
     std::optional<double> aim;
     std::string missing;             ///< why the figure is not taken; empty if it is
+    Judged judged = Judged::ratio_at_most;
 };
 
 /// All rows, in the order of the report.

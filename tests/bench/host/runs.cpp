@@ -35,12 +35,17 @@ std::string words_of_hypervisor(const Run& run) {
 
 }  // namespace
 
+std::vector<std::string> exact_machine(unsigned memory_mib, const fs::path& log) {
+    return {"qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max,-smap,-svm,-la57", "-m", std::to_string(memory_mib) + "M",
+            "-smp", "1", "-display", "none", "-monitor", "none", "-nodefaults", "-nic", "none", "-no-reboot", "-serial", "file:" + log.string(),
+            "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1"};
+}
+
 std::vector<std::string> command_of(const Run& run, const fs::path& build, const fs::path& log) {
-    return {"qemu-system-x86_64", "-M", "q35", "-accel", "tcg,thread=single", "-cpu", "max,-smap,-svm,-la57", "-m", "2G", "-smp", "1",
-            "-display", "none", "-monitor", "none", "-nodefaults", "-nic", "none", "-no-reboot", "-serial", "file:" + log.string(),
-            "-icount", "shift=0,sleep=off", "-rtc", "base=2026-01-01T00:00:00,clock=vm", "-seed", "1",
-            "-kernel", run.hypervisor, "-append", words_of_hypervisor(run),
-            "-initrd", (build / "guests/bench").string() + " " + run.kernel_arguments};
+    auto words = exact_machine(2048, log);
+    words.insert(words.end(), {"-kernel", run.hypervisor, "-append", words_of_hypervisor(run),
+                               "-initrd", (build / "guests/bench").string() + " " + run.kernel_arguments});
+    return words;
 }
 
 Result<std::string> run_machine(const Run& run, const fs::path& build, const std::vector<std::string>& more_words) {

@@ -22,6 +22,10 @@ struct Run {
     std::string hypervisor_arguments{};   ///< more of them
 };
 
+/// The emulator's words for a machine whose virtual time is executed instructions: one processor, no devices but the serial
+/// line, which goes to `log`. The loader's words come behind.
+[[nodiscard]] std::vector<std::string> exact_machine(unsigned memory_mib, const std::filesystem::path& log);
+
 /// The emulator's words for a run; its serial line goes to `log`.
 [[nodiscard]] std::vector<std::string> command_of(const Run& run, const std::filesystem::path& build, const std::filesystem::path& log);
 

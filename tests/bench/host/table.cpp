@@ -24,10 +24,13 @@ std::string why_missing(const Results& xen, const Results& ringfort, const std::
 
 Verdict judge(const Row& row) {
     const auto ratio = row.ratio();
-    if (!ratio) return Verdict::untaken;
+    const bool alone = row.target.judged == Judged::own_at_most;
+    if (alone ? !row.ringfort : !ratio) return Verdict::untaken;
     if (!row.target.at_most) return Verdict::informative;
-    if (*ratio > *row.target.at_most) return Verdict::missed;
-    return row.target.aim && *ratio <= *row.target.aim ? Verdict::reached : Verdict::held;
+    const double value = alone ? row.ringfort->mean() : *ratio;
+    const auto within = [&](double bound) { return row.target.judged == Judged::ratio_at_least ? value >= bound : value <= bound; };
+    if (!within(*row.target.at_most)) return Verdict::missed;
+    return row.target.aim && within(*row.target.aim) ? Verdict::reached : Verdict::held;
 }
 
 std::string spelled(Verdict verdict) {
@@ -52,6 +55,8 @@ std::string number(const std::optional<double>& value, int digits) { return valu
 std::string instructions(const std::optional<Figure>& figure) {
     if (!figure) return "-";
     const double mean = figure->mean();
+    if (mean >= 1e7) return number(mean / 1e6, 1) + " M";
+    if (mean < 10) return number(mean, 2);
     return number(mean, mean == static_cast<double>(static_cast<std::uint64_t>(mean)) ? 0 : 1);
 }
 
@@ -77,14 +82,19 @@ std::optional<double> Row::ratio() const {
     return ringfort->mean() / xen->mean();
 }
 
+Row make_row(const Target& target, const std::optional<Figure>& xen, const std::optional<Figure>& ringfort, const std::string& missing) {
+    Row row{target, xen, ringfort, missing, {}};
+    row.verdict = judge(row);
+    return row;
+}
+
 std::vector<Row> make_rows(const Results& xen, const Results& ringfort, std::string_view only) {
     std::vector<Row> rows;
     for (const auto& target : targets()) {
         if (!asked_for(only, target.figure)) continue;
-        Row row{target, find(xen, target.figure), find(ringfort, target.figure), target.missing, {}};
-        if (row.missing.empty() && !row.ratio()) row.missing = why_missing(xen, ringfort, target.figure);
-        row.verdict = judge(row);
-        rows.push_back(row);
+        const auto theirs = find(xen, target.figure), ours = find(ringfort, target.figure);
+        const bool unexplained = target.missing.empty() && !(theirs && ours);
+        rows.push_back(make_row(target, theirs, ours, unexplained ? why_missing(xen, ringfort, target.figure) : target.missing));
     }
     return rows;
 }

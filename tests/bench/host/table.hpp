@@ -22,6 +22,9 @@ struct Row {
     [[nodiscard]] std::optional<double> ratio() const;
 };
 
+/// A row and its verdict; `missing` says why a figure is not there.
+[[nodiscard]] Row make_row(const Target& target, const std::optional<Figure>& xen, const std::optional<Figure>& ringfort, const std::string& missing);
+
 /// Every target that `only` asks for, with what was found.
 [[nodiscard]] std::vector<Row> make_rows(const Results& xen, const Results& ringfort, std::string_view only);
 

@@ -168,6 +168,27 @@ TEST_F(Tables, LongValidationIsInterruptedAndGoesOn)
     EXPECT_EQ(state(a[60]).references(), 1u);
 }
 
+TEST_F(Tables, EmptyStretchesAreCheap)
+{
+    // A process has a dozen tables with a few entries each. Thirty such tables, 15,000 entries, take one segment each way, though
+    // 4,096 is what a segment may look at one by one.
+    draw_tables(a);
+    for (unsigned i = 0; i < 30; ++i) {
+        slot(a[2], 12 * i) = entry(a[20 + i], link);
+        for (unsigned const k : {0u, 7u, 8u, 100u, 511u})
+            slot(a[20 + i], k) = entry(a[60], k % 2 ? read_write : readable);
+    }
+    ASSERT_EQ(pin(a, a[0], 4), 0);
+    EXPECT_EQ(segments, 1u);
+    EXPECT_EQ(state(a[60]).references(), 1u + 30 * 5);
+    EXPECT_EQ(state(a[60]).type_count(), 30u * 2);
+    ASSERT_EQ(unpin(a, a[0]), 0);
+    EXPECT_EQ(segments, 1u);
+    EXPECT_EQ(state(a[60]).references(), 1u);
+    for (unsigned i = 0; i < 30; ++i)
+        expect_type(a[20 + i], FrameType::none, 0);
+}
+
 TEST_F(Tables, AnotherRequestMayFinishWhatOneHasBegun)
 {
     // vCPU 0 begins to pin the root and is interrupted inside a level-1 table; vCPU 1 pins that very table.
