@@ -177,6 +177,14 @@ std::vector<DomainRecord> StateDirectory::restarts() const
     return records;
 }
 
+std::optional<RecordVersion> StateDirectory::version(xen::DomainId id) const
+{
+    struct ::stat file {};
+    if (::stat(record_path(id).c_str(), &file) != 0)
+        return std::nullopt;
+    return RecordVersion{file.st_ino, file.st_mtim.tv_sec, file.st_mtim.tv_nsec};
+}
+
 std::optional<DomainRecord> StateDirectory::load(xen::DomainId id) const
 {
     return read_record(record_path(id), id);

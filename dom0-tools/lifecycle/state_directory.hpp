@@ -34,6 +34,13 @@ struct DomainRecord {
     bool wants_backend = false;   ///< has devices that a backend process serves
 };
 
+/// Which file a record was read from. Files are replaced, never changed, so equal versions have equal contents.
+struct RecordVersion {
+    std::uint64_t inode = 0;
+    std::int64_t seconds = 0, nanoseconds = 0;
+    friend bool operator==(const RecordVersion&, const RecordVersion&) = default;
+};
+
 /// An exclusive lock held by this process until destruction. Move-only.
 class FileLock {
 public:
@@ -56,6 +63,8 @@ public:
     [[nodiscard]] builder::Result<void> save(const DomainRecord& record) const;
     /// nullopt when there is none, or none that can be read.
     [[nodiscard]] std::optional<DomainRecord> load(xen::DomainId id) const;
+    /// Of the file with the record; nullopt when there is none.
+    [[nodiscard]] std::optional<RecordVersion> version(xen::DomainId id) const;
     /// Removes the record, also a half-written one, and the lock file.
     void remove(xen::DomainId id) const;
     /// Numbers with a record, rising.
