@@ -5,6 +5,7 @@
 /// Whoever changes a domain holds its lock; readers need none.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -70,7 +71,8 @@ public:
     /// Numbers with a record, rising.
     [[nodiscard]] std::vector<xen::DomainId> list() const;
     /// Numbers without a record of which a lock file or half a record is there, rising: held, or left by somebody who died.
-    [[nodiscard]] std::vector<xen::DomainId> remains() const;
+    /// `known` (rising) are numbers that had a record just now, and are not looked at.
+    [[nodiscard]] std::vector<xen::DomainId> remains(std::span<const xen::DomainId> known = {}) const;
     /// The next number to try for a new domain: they rise and start over, so that a number rests before it is used again.
     /// `names` is the lock under which names are given; its file remembers the number.
     [[nodiscard]] xen::DomainId next_id(const FileLock& names) const;

@@ -100,7 +100,7 @@ Result<std::vector<Task>> Supervisor::look(Session& session)
         else if (const auto task = judge(sight))
             tasks.push_back(*task);
     }
-    for (const xen::DomainId id : state_.remains())
+    for (const xen::DomainId id : state_.remains(ids))
         if (!state_.is_locked(id))
             tasks.push_back({Task::Kind::remove_traces, id, {}});
     for (const DomainRecord& record : state_.restarts()) {

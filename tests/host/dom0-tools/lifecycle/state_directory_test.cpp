@@ -128,6 +128,7 @@ TEST_F(StateDirectoryTest, WhatADeadCreatorLeavesIsFound)
     { ASSERT_TRUE(state.lock(xen::DomainId(21), StateDirectory::Waiting::no)); }
     std::ofstream(state.root() + "/domains/22.json.new") << "{ half a rec";
     EXPECT_EQ(state.remains(), (std::vector{xen::DomainId(21), xen::DomainId(22)}));
+    EXPECT_EQ(state.remains(std::vector{xen::DomainId(20), xen::DomainId(21)}), std::vector{xen::DomainId(22)});
     state.remove(xen::DomainId(21));
     state.remove(xen::DomainId(22));
     EXPECT_TRUE(state.remains().empty());
