@@ -163,8 +163,7 @@ std::vector<Plan> many_plans()
         plans.push_back(computed("many", target, [=](const Side& side) { return growth(side.many, name, from, to); }, name));
     };
     grown({"M21", "create of the 100th domain / of the 1st", 1.2, 1.05, "", Judged::own_at_most}, "curve.create", 1, 100);
-    for (const auto& [name, meaning] : {std::pair{"curve.destroy", "destroy beside 99 domains / of the last"}})
-        grown({"M21.destroy", meaning, 1.2, 1.05, "", Judged::own_at_most}, name, 100, 1);
+    grown({"M21.destroy", "destroy beside 99 domains / of the last", 1.2, 1.05, "", Judged::own_at_most}, "curve.destroy", 1, 100);
     grown({"M21.list", "list of 100 domains / of 1", no, no, ""}, "curve.list", 1, 100);
     grown({"M21.store", "store read beside 100 domains / beside none", 1.2, 1.05, "", Judged::own_at_most}, "M29.read", 0, 100);
     grown({"M21.event", "event sent and received beside 100 domains / beside none", 1.2, 1.05, "", Judged::own_at_most}, "curve.event", 0, 100);
