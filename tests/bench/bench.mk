@@ -61,7 +61,7 @@ WORK_SOURCES := $(wildcard tests/bench/linux/work/*.cpp) tests/bench/linux/tell/
 WORK_FLAGS := -std=c++23 -O2 -Wall -Wextra -Werror -Itests/bench/linux/tell -Idom0-tools -Iguest-abi
 # make bench-linux STAGES=create,store; MANY and FILL: how many small guests
 STAGES ?=
-MANY ?= 200
+MANY ?= 100
 FILL ?= 0
 .PHONY: bench-linux
 bench-linux: hypervisor images tools guests $(BUILD)/dom0/rf-backd $(BUILD)/guests/idle $(BUILD)/bench/work $(BUILD)/bench/meter.so \
