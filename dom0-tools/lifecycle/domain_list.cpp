@@ -79,9 +79,14 @@ Result<std::string> name_of(Session& session, DomainId id)
 
 Result<std::vector<DomainView>> list_domains(Session& session)
 {
+    const auto domains = BUILD_TRY(session.system().domains());
+    std::vector<std::string> paths;
+    for (const auto& info : domains)
+        paths.push_back(domain_path(DomainId(info.domain)) + "/name");
+    auto names = BUILD_TRY(session.store.read_all(paths));
     std::vector<DomainView> views;
-    for (const auto& info : BUILD_TRY(session.system().domains()))
-        views.push_back({DomainId(info.domain), BUILD_TRY(name_of(session, DomainId(info.domain))), info});
+    for (std::size_t i = 0; i < domains.size(); ++i)
+        views.push_back({DomainId(domains[i].domain), std::move(names[i]).value_or(""), domains[i]});
     return views;
 }
 

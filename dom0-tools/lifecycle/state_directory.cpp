@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 #include <cstring>
+#include <dirent.h>
 #include <fcntl.h>
 #include <filesystem>
 #include <fstream>
+#include <memory>
 #include <sstream>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -112,12 +114,12 @@ std::optional<DomainRecord> read_record(const std::string& path, xen::DomainId i
 std::vector<xen::DomainId> numbers_in(const std::string& directory, std::string_view suffix)
 {
     std::vector<xen::DomainId> ids;
-    std::error_code error;
-    for (const auto& file : std::filesystem::directory_iterator(directory, error)) {
-        const std::string name = file.path().filename();
+    const std::unique_ptr<DIR, int (*)(DIR*)> files(::opendir(directory.c_str()), ::closedir);
+    while (const dirent* const file = files ? ::readdir(files.get()) : nullptr) {
+        const std::string_view name = file->d_name;
         if (!name.ends_with(suffix))
             continue;
-        const auto number = config::parse_number(std::string_view(name).substr(0, name.size() - suffix.size()));
+        const auto number = config::parse_number(name.substr(0, name.size() - suffix.size()));
         if (number && *number < xen::first_reserved_domid)
             ids.push_back(xen::DomainId(static_cast<std::uint16_t>(*number)));
     }
@@ -177,6 +179,14 @@ std::vector<DomainRecord> StateDirectory::restarts() const
     return records;
 }
 
+std::optional<RecordVersion> StateDirectory::version(xen::DomainId id) const
+{
+    struct ::stat file {};
+    if (::stat(record_path(id).c_str(), &file) != 0)
+        return std::nullopt;
+    return RecordVersion{file.st_ino, file.st_mtim.tv_sec, file.st_mtim.tv_nsec};
+}
+
 std::optional<DomainRecord> StateDirectory::load(xen::DomainId id) const
 {
     return read_record(record_path(id), id);
@@ -194,12 +204,13 @@ std::vector<xen::DomainId> StateDirectory::list() const
     return numbers_in(root_ + "/domains", record_suffix);
 }
 
-std::vector<xen::DomainId> StateDirectory::remains() const
+std::vector<xen::DomainId> StateDirectory::remains(std::span<const xen::DomainId> known) const
 {
     std::vector<xen::DomainId> ids = numbers_in(root_ + "/domains", std::string(record_suffix) + std::string(unfinished_suffix));
     std::ranges::copy(numbers_in(root_ + "/locks", ""), std::back_inserter(ids));
     std::ranges::sort(ids);
     ids.erase(std::ranges::unique(ids).begin(), ids.end());
+    std::erase_if(ids, [known](xen::DomainId id) { return std::ranges::binary_search(known, id); });
     std::erase_if(ids, [this](xen::DomainId id) { return ::access(record_path(id).c_str(), F_OK) == 0; });
     return ids;
 }

@@ -5,6 +5,7 @@
 /// Whoever changes a domain holds its lock; readers need none.
 
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -34,6 +35,13 @@ struct DomainRecord {
     bool wants_backend = false;   ///< has devices that a backend process serves
 };
 
+/// Which file a record was read from. Files are replaced, never changed, so equal versions have equal contents.
+struct RecordVersion {
+    std::uint64_t inode = 0;
+    std::int64_t seconds = 0, nanoseconds = 0;
+    friend bool operator==(const RecordVersion&, const RecordVersion&) = default;
+};
+
 /// An exclusive lock held by this process until destruction. Move-only.
 class FileLock {
 public:
@@ -56,12 +64,15 @@ public:
     [[nodiscard]] builder::Result<void> save(const DomainRecord& record) const;
     /// nullopt when there is none, or none that can be read.
     [[nodiscard]] std::optional<DomainRecord> load(xen::DomainId id) const;
+    /// Of the file with the record; nullopt when there is none.
+    [[nodiscard]] std::optional<RecordVersion> version(xen::DomainId id) const;
     /// Removes the record, also a half-written one, and the lock file.
     void remove(xen::DomainId id) const;
     /// Numbers with a record, rising.
     [[nodiscard]] std::vector<xen::DomainId> list() const;
     /// Numbers without a record of which a lock file or half a record is there, rising: held, or left by somebody who died.
-    [[nodiscard]] std::vector<xen::DomainId> remains() const;
+    /// `known` (rising) are numbers that had a record just now, and are not looked at.
+    [[nodiscard]] std::vector<xen::DomainId> remains(std::span<const xen::DomainId> known = {}) const;
     /// The next number to try for a new domain: they rise and start over, so that a number rests before it is used again.
     /// `names` is the lock under which names are given; its file remembers the number.
     [[nodiscard]] xen::DomainId next_id(const FileLock& names) const;

@@ -63,14 +63,23 @@ std::optional<Task> Supervisor::judge(const Sight& sight)
     return std::nullopt;
 }
 
-Result<std::vector<Task>> Supervisor::look(Session& session) const
+/// Whether there is nothing to do about the domain, whoever works on it: the usual case, found without asking for its lock.
+bool Supervisor::is_settled(const Sight& seen, const DomainRecord& record) const
+{
+    return seen.exists && seen.same_uuid && !seen.dying && !seen.shut_down && record.stage == Stage::running &&
+           (!record.wants_backend || BackendProcess(state_, record.id).is_running());
+}
+
+Result<std::vector<Task>> Supervisor::look(Session& session)
 {
     std::map<xen::DomainId, ::xen::xen_domctl_getdomaininfo> domains;
     for (const auto& info : BUILD_TRY(session.system().domains()))
         domains.emplace(DomainId(info.domain), info);
     std::vector<Task> tasks;
-    for (const xen::DomainId id : state_.list()) {
-        auto record = state_.load(id);
+    const auto ids = state_.list();
+    records_.keep_only(ids);
+    for (const xen::DomainId id : ids) {
+        const DomainRecord* const record = records_.find(state_, id);
         if (!record)
             continue;
         Sight sight;
@@ -78,10 +87,12 @@ Result<std::vector<Task>> Supervisor::look(Session& session) const
         sight.exists = found != domains.end();
         if (sight.exists)
             see(sight, found->second, *record);
+        if (is_settled(sight, *record))
+            continue;
         sight.locked = state_.is_locked(id);
         sight.wants_backend = record->wants_backend;
         sight.has_backend = sight.wants_backend && BackendProcess(state_, id).is_running();
-        sight.record = std::move(*record);
+        sight.record = *record;
         // A builder waits for its backend with the lock held; that process is wanted all the same.
         if (sight.locked && sight.exists && sight.same_uuid && !sight.dying && sight.record.stage == Stage::building && sight.wants_backend &&
             !sight.has_backend)
@@ -89,7 +100,7 @@ Result<std::vector<Task>> Supervisor::look(Session& session) const
         else if (const auto task = judge(sight))
             tasks.push_back(*task);
     }
-    for (const xen::DomainId id : state_.remains())
+    for (const xen::DomainId id : state_.remains(ids))
         if (!state_.is_locked(id))
             tasks.push_back({Task::Kind::remove_traces, id, {}});
     for (const DomainRecord& record : state_.restarts()) {

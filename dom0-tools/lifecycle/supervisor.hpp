@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "lifecycle/domain_list.hpp"
+#include "lifecycle/record_cache.hpp"
 #include "lifecycle/state_directory.hpp"
 
 namespace rf::lifecycle {
@@ -35,7 +36,8 @@ public:
     {
     }
 
-    [[nodiscard]] Result<std::vector<Task>> look(Session& session) const;
+    /// Only one thread looks; it may while others carry out.
+    [[nodiscard]] Result<std::vector<Task>> look(Session& session);
     [[nodiscard]] Result<void> carry_out(Session& session, const Task& task) const;
 
     /// The part of `look` that is a pure comparison. `is_locked` tells whether somebody works on the domain, `has_backend`
@@ -58,8 +60,11 @@ private:
     [[nodiscard]] Result<void> restart(Session& session, const DomainRecord& record) const;
     [[nodiscard]] Result<void> set_aside(Session& session, DomainRecord record) const;
 
+    [[nodiscard]] bool is_settled(const Sight& seen, const DomainRecord& record) const;
+
     StateDirectory state_;
     std::string backend_program_;
+    RecordCache records_;  ///< only for `look`
 };
 
 }  // namespace rf::lifecycle

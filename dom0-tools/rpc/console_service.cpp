@@ -174,6 +174,9 @@ void ConsoleService::scan()
     for (const std::uint16_t domain : gone)
         close_console(domain);
     for (const std::uint16_t domain : alive) {
+        // Of an open console that moves the watch tells.
+        if (watched_.contains(domain) && sessions_.contains(domain))
+            continue;
         if (store_)
             watch_domain(domain);
         if (store_)

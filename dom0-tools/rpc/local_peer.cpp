@@ -32,6 +32,12 @@ void LocalPeer::wait_for(Socket::wait_type type, Wait LocalPeer::*flag)
 
 Peer::Work LocalPeer::receive()
 {
+    // The last read took all there was: another one would only say so. What has come since completes the wait at once.
+    if (drained_) {
+        drained_ = false;
+        wait_for(Socket::wait_read, &LocalPeer::reading_);
+        return Work::idle;
+    }
     std::array<char, store::header_bytes + store::payload_max> buffer;
     error_code error;
     const std::size_t count = socket_.read_some(boost::asio::buffer(buffer), error);
@@ -41,6 +47,7 @@ Peer::Work LocalPeer::receive()
     }
     if (error)
         return Work::closed;
+    drained_ = count < buffer.size();
     assembler_.feed({buffer.data(), count});
     return Work::more;
 }

@@ -33,6 +33,7 @@ private:
     Wake wake_;
     store::Assembler assembler_;
     Wait reading_ = Wait::none;
+    bool drained_ = false;  ///< the last read found less than it had room for
     Wait writing_ = Wait::none;
 };
 

@@ -233,6 +233,36 @@ xen::Result<std::optional<std::string>> StoreClient::read_if_exists(std::string_
     return std::unexpected(std::move(value.error()));
 }
 
+xen::Result<std::vector<std::optional<std::string>>> StoreClient::read_all(std::span<const std::string> paths)
+{
+    std::vector<std::optional<std::string>> values;
+    while (!paths.empty()) {
+        const auto part = paths.first(std::min(paths.size(), nodes_under_way));
+        paths = paths.subspan(part.size());
+        std::string bytes;
+        std::vector<std::uint32_t> asked;
+        for (const std::string& path : part) {
+            const auto number = ask(bytes, Type::read, no_transaction, terminated(path), "cannot read " + path + " from the store");
+            if (!number)
+                return std::unexpected(number.error());
+            asked.push_back(*number);
+        }
+        if (auto sent = send(bytes); !sent)
+            return std::unexpected(sent.error());
+        // Every answer must be taken, also behind a failure: they would be mistaken for those of later requests.
+        xen::Result<void> outcome;
+        for (std::size_t i = 0; i < asked.size(); ++i) {
+            auto value = answer(asked[i], "cannot read " + part[i] + " from the store");
+            if (!value && value.error().code != ENOENT && outcome)
+                outcome = std::unexpected(value.error());
+            values.push_back(value ? std::optional(std::move(*value)) : std::nullopt);
+        }
+        if (!outcome)
+            return std::unexpected(outcome.error());
+    }
+    return values;
+}
+
 xen::Result<void> StoreClient::write(std::string_view path, std::string_view value, TransactionId transaction)
 {
     return discard(request(Type::write, transaction, terminated(path).append(value),

@@ -49,6 +49,8 @@ public:
     /// As `read`, but absence is a value.
     [[nodiscard]] xen::Result<std::optional<std::string>> read_if_exists(std::string_view path,
                                                                          TransactionId transaction = no_transaction);
+    /// Reads the nodes in order without waiting for each answer; absence is a value.
+    [[nodiscard]] xen::Result<std::vector<std::optional<std::string>>> read_all(std::span<const std::string> paths);
     [[nodiscard]] xen::Result<void> write(std::string_view path, std::string_view value,
                                           TransactionId transaction = no_transaction);
     /// Writes the nodes in order without waiting for each answer: as a sequence of `write` and `set_permissions`, but for

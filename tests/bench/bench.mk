@@ -61,7 +61,7 @@ WORK_SOURCES := $(wildcard tests/bench/linux/work/*.cpp) tests/bench/linux/tell/
 WORK_FLAGS := -std=c++23 -O2 -Wall -Wextra -Werror -Itests/bench/linux/tell -Idom0-tools -Iguest-abi
 # make bench-linux STAGES=create,store; MANY and FILL: how many small guests
 STAGES ?=
-MANY ?= 200
+MANY ?= 100
 FILL ?= 0
 .PHONY: bench-linux
 bench-linux: hypervisor images tools guests $(BUILD)/dom0/rf-backd $(BUILD)/guests/idle $(BUILD)/bench/work $(BUILD)/bench/meter.so \
@@ -101,6 +101,7 @@ $(BUILD)/bench/meter.so: tests/bench/linux/plugin/meter.cpp tests/bench/plugin/e
 $(BUILD)/bench/packages/complete: tests/bench/linux/packages.list tests/images/fetch-packages
 	tests/images/fetch-packages $< $(BUILD)/bench/packages
 $(BUILD)/bench/qemu-xen/complete: $(BUILD)/bench/packages/complete
-	@rm -rf $(@D); mkdir -p $(@D)/usr/libexec; cp $(BUILD)/bench/packages/root/usr/libexec/xen-qemu-system-i386 $(@D)/usr/libexec/; touch $@
+	@rm -rf $(@D); mkdir -p $(@D)/usr/libexec $(@D)/usr/share/qemu/keymaps; cp $(BUILD)/bench/packages/root/usr/libexec/xen-qemu-system-i386 $(@D)/usr/libexec/
+	@cp /usr/share/qemu/keymaps/en-us $(@D)/usr/share/qemu/keymaps/; touch $@ # qemu-system-x86 has it installed
 
 -include $(wildcard $(BUILD)/obj/bench/linux/*.d $(BUILD)/obj/guests/linux_bench/*.d)

@@ -94,11 +94,11 @@ const std::vector<Target>& targets() {
         {"M18.yield", "sched_yield with nobody else to run", no, no, ""},
         {"M18", "domain switch", 0.7, 0.5, "needs two domains; the bench kernel runs alone so far"},
         {"M19", "set_timer_op to its callback, without the waiting", 0.6, 0.45, ""},
-        {"M20", "create a domain, whole machine", 0.2, 0.1, "a figure of the toolstack: not in the exact half"},
+        {"M20", "create a domain, whole machine", 0.2, 0.1, "needs Dom0: make bench-linux (linux.md)"},
         {"M25", "loader's end to the bench kernel's program, as initial domain", 0.5, 0.25, ""},
-        {"M29", "store operations", 0.4, 0.2, "a figure of Dom0's programs: not in the exact half"},
-        {"M38", "memory of an idle domain", 0.5, no, "needs the toolstack in Dom0: not in the exact half"},
-        {"M39", "1 MiB guests in a 2 GiB machine", no, no, "needs the toolstack in Dom0: not in the exact half"},
+        {"M29", "store operations", 0.4, 0.2, "needs Dom0: make bench-linux (linux.md)"},
+        {"M38", "memory of an idle domain", 0.5, no, "needs Dom0: make bench-linux (linux.md)"},
+        {"M39", "1 MiB guests in a 2 GiB machine", no, no, "needs Dom0: make bench-linux (linux.md)"},
         {"M40", "size of code and constants, bytes (aim: 262144)", 0.25, no, ""},
     };
     return rows;

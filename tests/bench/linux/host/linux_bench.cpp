@@ -22,8 +22,9 @@ constexpr auto usage = R"(usage: linux_bench [option]...
   --ringfort-only   Xen's figures from the last run      --again    both from the last run: only judge and write
   --boots N         pairs of boots by the clock (5)      --many N   small guests for the curves (100)
   --fill N          small guests at most, for M39 (0: as many as --many)
+  --xen-only        Ringfort's figures from the last run
   --minutes N       limit of one machine (60)
-  --profile         only this: Ringfort's functions in each window of the stages, into docs/performance/linux-profile.md
+  --profile         only this: Ringfort's functions in each window of the stages, as docs/performance/linux-profile.md
 Writes docs/performance/linux.md and linux.svg when no --only is given, and build/bench/linux.json always.
 )";
 
@@ -55,6 +56,7 @@ Request parse(int count, char** words)
         const auto number = [&] { return static_cast<unsigned>(std::strtoul(value().c_str(), nullptr, 10)); };
         if (word == "--only") request.only = value();
         else if (word == "--ringfort-only") request.run_xen = false;
+        else if (word == "--xen-only") request.run_ringfort = false;
         else if (word == "--again") request.run_xen = request.run_ringfort = false;
         else if (word == "--boots") request.boots = number();
         else if (word == "--many") request.many = number();
@@ -74,7 +76,6 @@ LinuxRun run_of(Who who, const std::string& stage, const Request& request)
                  .limit = std::chrono::minutes{request.minutes}};
     if (stage == "many") {
         run.memory_mib = many_machine_kib / 1024;
-        run.dom0_mib = 768;
         run.kernel_arguments = "rf.many=" + std::to_string(request.many) + " rf.fill=" + std::to_string(request.fill);
     }
     return run;
@@ -215,7 +216,7 @@ void write_profiles(const Request& request, const fs::path& build)
         report += "\n## " + run.stage + "\n\n" + profiles_to_markdown(parse_profiles(text_of(run.profile), names, kernel));
     }
     std::cout << report;
-    if (request.only.empty()) std::ofstream{rf::system::source_directory() / "docs/performance/linux-profile.md"} << report;
+    std::ofstream{rf::system::source_directory() / "docs/performance/linux-profile.md"} << report;
 }
 
 }  // namespace
@@ -232,9 +233,10 @@ int main(int count, char** words)
     Side xen, ringfort;
     measure(request, build);
     for (const auto& [who, side] : {std::pair{Who::xen, &xen}, {Who::ringfort, &ringfort}}) *side = read_side(who, request, build);
-    if (request.run_xen) boot_by_the_clock(request, xen, ringfort);
-    keep_seconds(xen, Who::xen, request.run_xen);
-    keep_seconds(ringfort, Who::ringfort, request.run_xen);
+    const bool both = request.run_xen && request.run_ringfort;
+    if (both) boot_by_the_clock(request, xen, ringfort);
+    keep_seconds(xen, Who::xen, both);
+    keep_seconds(ringfort, Who::ringfort, both);
     const auto rows = linux_rows(xen, ringfort, request.only);
     std::cout << to_markdown(rows) << notes_of(xen, ringfort);
     std::ofstream{build / "bench/linux.json"} << to_json(rows, today(), commit());

@@ -8,6 +8,8 @@ namespace rf::bench {
 
 namespace {
 
+constexpr std::size_t longest_note = 160;
+
 struct Line {
     Counts first, last;  ///< before the line's first byte, after its last
     std::string kind, name, rest;
@@ -43,6 +45,7 @@ private:
         else if (line.kind == "value") return value(line);
         else if (line.kind == "refused") readings.refused.emplace(line.name, line.rest);
         else if (line.kind == "done") readings.complete = true;
+        else if (line.kind == "note") readings.notes.push_back((line.name + " " + line.rest).substr(0, longest_note));
         else return line.kind == "symbol" || line.kind == "powered";
         return true;
     }

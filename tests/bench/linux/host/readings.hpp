@@ -50,7 +50,7 @@ struct Readings {
 };
 
 /// Lines are `begin NAME`, `end NAME OPERATIONS`, `reached NAME` (which ends a window create.NAME early, under the name
-/// create.NAME.reached; `reached dom0` counts from power-on), `value NAME NUMBER`, `refused NAME WHY`, `done`.
+/// create.NAME.reached; `reached dom0` counts from power-on), `value NAME NUMBER`, `refused NAME WHY`, `note TEXT`, `done`.
 [[nodiscard]] Readings parse_readings(std::string_view text);
 
 /// A series such as curve.create@1, curve.create@2, ...: what stands behind the @, and the mean per operation.

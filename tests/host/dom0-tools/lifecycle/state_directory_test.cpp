@@ -14,6 +14,7 @@
 #include "lifecycle/backend_process.hpp"
 #include "lifecycle/create.hpp"
 #include "lifecycle/json.hpp"
+#include "lifecycle/record_cache.hpp"
 
 namespace rf::lifecycle {
 namespace {
@@ -43,6 +44,34 @@ TEST_F(StateDirectoryTest, RecordsComeBackAsTheyWere)
     state.remove(xen::DomainId(7));
     EXPECT_FALSE(state.load(xen::DomainId(7)));
     EXPECT_TRUE(state.list().empty());
+}
+
+// rfd looks at all domains again and again: what was not replaced is not read, what was is seen at once.
+TEST_F(StateDirectoryTest, ACachedRecordIsReadAgainWhenItsFileWasReplaced)
+{
+    RecordCache cache;
+    const xen::DomainId id(7);
+    EXPECT_EQ(cache.find(state, id), nullptr);
+    ASSERT_TRUE(state.save(record));
+    ASSERT_NE(cache.find(state, id), nullptr);
+    EXPECT_EQ(cache.find(state, id)->name, "web");
+    // nobody changes a file in place: the cache does not look inside again
+    const std::string file = state.root() + "/domains/7.json";
+    const auto written = std::filesystem::last_write_time(file);
+    std::ofstream(file) << "rubbish";
+    std::filesystem::last_write_time(file, written);
+    ASSERT_NE(cache.find(state, id), nullptr) << "read again although it is the same file";
+    DomainRecord changed = record;
+    changed.stage = Stage::ending;
+    ASSERT_TRUE(state.save(changed));
+    ASSERT_NE(cache.find(state, id), nullptr);
+    EXPECT_EQ(cache.find(state, id)->stage, Stage::ending);
+    const auto before = cache.find(state, id);
+    cache.keep_only(std::vector{xen::DomainId(6), id});
+    EXPECT_EQ(cache.find(state, id), before);
+    cache.keep_only({});
+    state.remove(id);
+    EXPECT_EQ(cache.find(state, id), nullptr);
 }
 
 TEST_F(StateDirectoryTest, RubbishIsNoRecord)
@@ -99,6 +128,7 @@ TEST_F(StateDirectoryTest, WhatADeadCreatorLeavesIsFound)
     { ASSERT_TRUE(state.lock(xen::DomainId(21), StateDirectory::Waiting::no)); }
     std::ofstream(state.root() + "/domains/22.json.new") << "{ half a rec";
     EXPECT_EQ(state.remains(), (std::vector{xen::DomainId(21), xen::DomainId(22)}));
+    EXPECT_EQ(state.remains(std::vector{xen::DomainId(20), xen::DomainId(21)}), std::vector{xen::DomainId(22)});
     state.remove(xen::DomainId(21));
     state.remove(xen::DomainId(22));
     EXPECT_TRUE(state.remains().empty());

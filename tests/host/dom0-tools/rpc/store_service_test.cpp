@@ -168,6 +168,31 @@ TEST_F(StoreServiceTest, ManyNodesAreWrittenAtOnceAndAFailureAmongThemIsTold)
     EXPECT_EQ(client_call([&] { return client.read("/tree/node-7"); }), "7");
 }
 
+TEST_F(StoreServiceTest, ManyNodesAreReadAtOnceAndAbsenceIsAValue)
+{
+    StoreClient client = connect();
+    std::vector<NodeWrite> nodes;
+    std::vector<std::string> paths;
+    for (int i = 0; i < 300; ++i) {
+        paths.push_back("/tree/node-" + std::to_string(i));
+        if (i % 3 != 0)
+            nodes.push_back({paths.back(), std::to_string(i), {}});
+    }
+    ASSERT_TRUE(client_call([&] { return client.write_all(nodes); }));
+    const auto values = client_call([&] { return client.read_all(paths); });
+    ASSERT_TRUE(values);
+    ASSERT_EQ(values->size(), 300u);
+    for (int i = 0; i < 300; ++i)
+        EXPECT_EQ((*values)[i], i % 3 == 0 ? std::nullopt : std::optional(std::to_string(i)));
+
+    const std::vector<std::string> bad = {"/tree/node-1", "bad path", "/tree/node-2"};
+    const auto failed = client_call([&] { return client.read_all(bad); });
+    ASSERT_FALSE(failed);
+    EXPECT_EQ(failed.error().code, EINVAL);
+    // All answers were taken: the next request gets its own.
+    EXPECT_EQ(client_call([&] { return client.read("/tree/node-7"); }), "7");
+}
+
 TEST_F(StoreServiceTest, AGuestIsServedOverItsRing)
 {
     introduce();

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
-# One small guest after the other up to rf.many=COUNT, with a look at the cost of everything on the way; then as many of 1 MiB as
-# the machine takes, if rf.fill=COUNT allows more than that; then destruction one by one.
+# One small guest after the other up to rf.many=COUNT, with a look at the cost of everything on the way; then as many as the machine
+# takes, if rf.fill=COUNT allows more than that; then destruction one by one. A domain has 4 MiB, which both tool stacks need at
+# least: the ABI's first mapping ends on a multiple of that.
 many=50 fill=0
 for word in $(cat /proc/cmdline); do
     case $word in
@@ -18,8 +19,8 @@ look 0
 count=0 going=yes
 while [ $count -lt "$many" ] && [ $going = yes ]; do
     next=$((count + 1))
-    idle_guest "many$next" 1
-    measured "curve.create@$next" 500 $(create_words "many$next") || { going=no; break; }
+    idle_guest "many$next" 4
+    measured "curve.create@$next" 500 $(create_words "many$next") || { going=no; tail -n 3 $noise; break; }
     count=$next
     case $count in
     1 | 10 | 25 | 50 | 75 | 100 | 150 | 200) look $count ;;
@@ -28,14 +29,15 @@ done
 work memory many.after
 while [ $count -lt "$fill" ] && [ $going = yes ]; do
     next=$((count + 1))
-    idle_guest "many$next" 1
+    idle_guest "many$next" 4
     create "many$next" > $noise 2>&1 || { going=no; work tell "note refused at $next: $(tail -n 1 $noise)"; break; }
     count=$next
 done
 [ "$fill" = 0 ] || work memory fill
 work tell "value fill.count $count"
-[ $going = no ] && work tell "value fill.refused 1"
-for number in $(seq 1 "$many"); do
+[ $going = yes ] || work tell "value fill.refused 1"
+for number in $(seq "$count" -1 $((many + 1))); do $(destroy_words "many$number") > $noise 2>&1; done
+for number in $(seq "$many" -1 1); do
     [ -e "$definitions/many$number" ] || continue
     measured "curve.destroy@$number" 200 $(destroy_words "many$number") || break
 done
