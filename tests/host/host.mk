@@ -22,13 +22,16 @@ HOST_OBJECTS := $(patsubst %.cpp,$(HOST_OUT)/%.o,$(HOST_SOURCES) $(HOST_TESTS))
 HOST_FLAGS := -std=c++23 -O1 -g1 -fno-exceptions -fno-rtti -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined \
 	-fno-strict-aliasing -Wall -Wextra -Werror -Itests/host/fakes/hypervisor -Ihypervisor -Iguest-abi -Itests/host/hypervisor
 
+# tests/host/fakes/injection.cpp stands in front of the allocators.
+HOST_WRAPPED := -Wl,--wrap=_ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm,--wrap=_ZN2rf2mm13heap_allocateEm
+
 $(HOST_OUT)/%.o: %.cpp
 	@mkdir -p $(@D); echo "HOST  $<"
 	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),-fexceptions -frtti -O0) $(DEPENDENCIES) -c $< -o $@
 
 $(BUILD)/tests/host_hypervisor: $(HOST_OBJECTS)
 	@mkdir -p $(@D); echo "LINK  $@"
-	@$(CXX) -fsanitize=address,undefined -o $@ $^ -lgtest -lgtest_main -pthread -llzma -lzstd -llz4 -lz
+	@$(CXX) -fsanitize=address,undefined $(HOST_WRAPPED) -o $@ $^ -lgtest -lgtest_main -pthread -llzma -lzstd -llz4 -lz
 
 .PHONY: host-tests
 host-tests: $(BUILD)/tests/host_hypervisor
