@@ -25,9 +25,12 @@ HOST_FLAGS := -std=c++23 -O1 -g1 -fno-exceptions -fno-rtti -fsanitize=address,un
 # tests/host/fakes/injection.cpp stands in front of the allocators.
 HOST_WRAPPED := -Wl,--wrap=_ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm,--wrap=_ZN2rf2mm13heap_allocateEm
 
+# Walks over millions of states.
+HOST_FLAGS_small_scope_test := -O2
+
 $(HOST_OUT)/%.o: %.cpp
 	@mkdir -p $(@D); echo "HOST  $<"
-	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),-fexceptions -frtti -O0) $(DEPENDENCIES) -c $< -o $@
+	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),-fexceptions -frtti -O0) $(HOST_FLAGS_$(*F)) $(DEPENDENCIES) -c $< -o $@
 
 $(BUILD)/tests/host_hypervisor: $(HOST_OBJECTS)
 	@mkdir -p $(@D); echo "LINK  $@"
