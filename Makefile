@@ -74,7 +74,7 @@ TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests fu
 STORIES := debian dom0_boot lifecycle split_drivers hostile oracle_guest scheduling boot_errors example_guest store
 # Also told, but too long for every change: make test-long
 LONG_STORIES := survival density
-.PHONY: test test-long soak mutants unit-tests stories
+.PHONY: test test-long soak longest-runs mutants unit-tests stories
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))
 test-long: stories $(addprefix $(BUILD)/tests/system_,$(LONG_STORIES))
@@ -83,6 +83,11 @@ test-long: stories $(addprefix $(BUILD)/tests/system_,$(LONG_STORIES))
 OPERATIONS ?= 10000000
 soak: stories
 	@RF_TEST_LIMIT=1000000 RF_HOSTILE_OPERATIONS=$(OPERATIONS) RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(BUILD)/tests/system_hostile
+# The hypervisor's longest runs without a point of preemption, in instructions, during that guest's doings, by path.
+longest-runs: stories $(BUILD)/hostile/longest.so $(BUILD)/hostile/longest_runs
+	@RF_TEST_LIMIT=3600 RF_TIME_SCALE=10 RF_HOSTILE_OPERATIONS=60000 RF_HOSTILE_RUNS=$(abspath $(BUILD))/hostile/runs.txt \
+		RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(BUILD)/tests/system_hostile
+	@$(BUILD)/hostile/longest_runs $(BUILD)/hostile/runs.txt $(BUILD)/ringfort 50000
 # Defects put back, one at a time: each must be noticed (tests/mutants/).
 mutants:
 	@tests/mutants/run $(abspath $(BUILD))

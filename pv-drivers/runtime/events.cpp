@@ -4,6 +4,7 @@
 #include <atomic>
 #include <bit>
 
+#include "processors.hpp"
 #include "timer.hpp"
 #include "xen/domid.h"
 #include "xen/errno.h"
@@ -145,14 +146,24 @@ bool Events::mask_upcalls()
 {
     if (shared_ == nullptr)
         return true;
-    return std::atomic_ref(shared_->vcpu_info[0].evtchn_upcall_mask).exchange(1) != 0;
+    return std::atomic_ref(own_info().evtchn_upcall_mask).exchange(1) != 0;
+}
+
+void Events::mask_upcalls_of(unsigned number)
+{
+    std::atomic_ref(shared_->vcpu_info[number].evtchn_upcall_mask).store(1);
+}
+
+xen::vcpu_info& Events::own_info()
+{
+    return shared_->vcpu_info[processor_number()];
 }
 
 void Events::unmask_upcalls()
 {
     if (shared_ == nullptr)
         return;
-    auto& own = shared_->vcpu_info[0];
+    auto& own = own_info();
     std::atomic_ref(own.evtchn_upcall_mask).store(0);
     // the hypervisor looks at pending events only on its way back to the guest
     if (std::atomic_ref(own.evtchn_upcall_pending).load() != 0)
@@ -161,7 +172,7 @@ void Events::unmask_upcalls()
 
 void Events::dispatch()
 {
-    auto& own = shared_->vcpu_info[0];
+    auto& own = own_info();
     while (std::atomic_ref(own.evtchn_upcall_pending).exchange(0) != 0) {
         std::uint64_t words = std::atomic_ref(own.evtchn_pending_sel).exchange(0);
         for (; words != 0; words &= words - 1)

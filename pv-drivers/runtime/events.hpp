@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// Event channels of the two-level ABI on one vCPU.
+/// Event channels of the two-level ABI. Ports are bound to the first vCPU; others may let the callback in as well.
 ///
 /// Handlers run in the event callback with events masked, on the interrupted stack; they are short and do not sleep. The
 /// main program waits with `wait_until`. A port without a handler stays masked.
@@ -58,8 +58,10 @@ public:
     /// Sleeps until the port is pending, masked or not, or for `nanoseconds`. Works with events masked; may return early.
     void poll(Port port, std::uint64_t nanoseconds) override;
 
-    /// Keeps the callback away; the return value says whether it was already.
+    /// Keeps the callback away from the calling vCPU; the return value says whether it was already.
     bool mask_upcalls();
+    /// The same for a vCPU that does not run yet.
+    void mask_upcalls_of(unsigned number);
     /// Lets the callback come, for what is pending at once.
     void unmask_upcalls();
     /// Runs the handlers of all pending ports; only for the callback.
@@ -75,6 +77,7 @@ private:
     };
 
     void dispatch_word(unsigned word);
+    [[nodiscard]] xen::vcpu_info& own_info();
 
     xen::shared_info* shared_ = nullptr;
     Entry entries_[handled_ports] = {};

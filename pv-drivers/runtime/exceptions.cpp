@@ -5,7 +5,7 @@
 #include "events.hpp"
 #include "hypercall.hpp"
 #include "power.hpp"
-#include "xen/trap.h"
+#include "processors.hpp"
 
 /// One exception's entry point in entry.S.
 struct ExceptionEntry {
@@ -33,7 +33,7 @@ void handle_exception(const Registers& registers)
     handling = true;
     print("\nexception ", registers.vector, " error ", Hex{registers.error_code});
     if (registers.vector == vector_page_fault)
-        print(" at address ", Hex{shared_page->vcpu_info[0].arch.cr2});
+        print(" at address ", Hex{shared_page->vcpu_info[processor_number()].arch.cr2});
     print("\n");
     print_registers(registers);
     if (registers.vector != vector_breakpoint)
@@ -54,12 +54,27 @@ void set_exception_hook(ExceptionHook hook)
     exception_hook = hook;
 }
 
+namespace {
+
+xen::trap_info trap_of(const ExceptionEntry& entry)
+{
+    return {static_cast<std::uint8_t>(entry.vector), xen::TRAP_INFO_MASK_EVENTS, xen::FLAT_KERNEL_CS, entry.address};
+}
+
+}  // namespace
+
+void for_each_exception(void (*visit)(const xen::trap_info&))
+{
+    for (const auto* entry = runtime_exceptions; entry->address != 0; ++entry)
+        visit(trap_of(*entry));
+}
+
 Result<void> register_exceptions()
 {
     xen::trap_info table[33] = {};
     unsigned count = 0;
     for (const auto* entry = runtime_exceptions; entry->address != 0 && count < 32; ++entry)
-        table[count++] = {static_cast<std::uint8_t>(entry->vector), xen::TRAP_INFO_MASK_EVENTS, xen::FLAT_KERNEL_CS, entry->address};
+        table[count++] = trap_of(*entry);
     const auto done = checked(hypercall(xen::HYPERVISOR_set_trap_table, &table[0]));
     if (!done)
         return std::unexpected(done.error());

@@ -6,6 +6,7 @@
 #include "registers.hpp"
 #include "result.hpp"
 #include "xen/shared_info.h"
+#include "xen/trap.h"
 
 namespace rf::runtime {
 
@@ -17,7 +18,10 @@ namespace rf::runtime {
 using ExceptionHook = bool (*)(Registers&);
 void set_exception_hook(ExceptionHook hook);
 
-/// Registers the trap table once more, for guests that have tried another.
+/// Calls `visit` with the trap of every exception.
+void for_each_exception(void (*visit)(const xen::trap_info&));
+
+/// Registers the calling vCPU's trap table once more, for guests that have tried another.
 [[nodiscard]] Result<void> register_exceptions();
 
 /// Prints the registers of interrupted code.

@@ -9,6 +9,7 @@
 #include "grants.hpp"
 #include "memory.hpp"
 #include "power.hpp"
+#include "processors.hpp"
 #include "store.hpp"
 #include "timer.hpp"
 

@@ -25,13 +25,19 @@ HOST_PROGRAM := $(BUILD)/tests/host_hypervisor
 HOST_FLAGS = -std=c++23 -g1 -fno-exceptions -fno-rtti $(HOST_WATCH) \
 	-fno-strict-aliasing -Wall -Wextra -Werror -Itests/host/fakes/hypervisor -Ihypervisor -Iguest-abi -Itests/host/hypervisor
 
+# tests/host/fakes/injection.cpp stands in front of the allocators.
+HOST_WRAPPED := -Wl,--wrap=_ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm,--wrap=_ZN2rf2mm13heap_allocateEm
+
+# Walks over millions of states.
+HOST_FLAGS_small_scope_test := -O2
+
 $(HOST_OUT)/%.o: %.cpp
 	@mkdir -p $(@D); echo "HOST  $<"
-	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),-fexceptions -frtti -O0) $(DEPENDENCIES) -c $< -o $@
+	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),-fexceptions -frtti -O0) $(HOST_FLAGS_$(*F)) $(DEPENDENCIES) -c $< -o $@
 
 $(HOST_PROGRAM): $(HOST_OBJECTS)
 	@mkdir -p $(@D); echo "LINK  $@"
-	@$(CXX) $(HOST_WATCH) -o $@ $^ -lgtest -lgtest_main -pthread -llzma -lzstd -llz4 -lz
+	@$(CXX) $(HOST_WATCH) $(HOST_WRAPPED) -o $@ $^ -lgtest -lgtest_main -pthread -llzma -lzstd -llz4 -lz
 
 .PHONY: host-tests
 host-tests: $(HOST_PROGRAM)

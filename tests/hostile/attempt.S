@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
-// attempt_call(action, context): calls action(context) and returns 0; notes its stack pointer in attempt_stack, so that an
-// exception can be made to return 1 from here instead. Whatever the action did to registers and stack pointer is undone.
+// attempt_call(action, context, place): calls action(context) and returns 0; notes its stack pointer in *place, so that an
+// exception can be made to return 1 from here instead: at attempt_recover, with that stack pointer. Whatever the action did to
+// registers and stack pointer is undone. *place is 0 outside attempts.
         .text
         .globl  attempt_call
 attempt_call:
@@ -11,18 +12,20 @@ attempt_call:
         push    %r14
         push    %r15
         pushf
-        mov     %rsp, attempt_stack(%rip)
+        push    %rdx
+        mov     %rsp, (%rdx)
         mov     %rdi, %rax
         mov     %rsi, %rdi
         sub     $8, %rsp
         call    *%rax
+        add     $8, %rsp
         xor     %eax, %eax
         jmp     1f
         .globl  attempt_recover
 attempt_recover:
         mov     $1, %eax
-1:      mov     attempt_stack(%rip), %rsp
-        movq    $0, attempt_stack(%rip)
+1:      pop     %rdx
+        movq    $0, (%rdx)
         cld
         xor     %ecx, %ecx
         mov     %ecx, %ds
@@ -35,10 +38,4 @@ attempt_recover:
         pop     %rbp
         pop     %rbx
         ret
-
-        .bss
-        .globl  attempt_stack
-        .align  8
-attempt_stack:
-        .quad   0
         .section .note.GNU-stack, "", @progbits

@@ -4,7 +4,7 @@
 #include "world.hpp"
 #include "xen/trap.h"
 
-extern "C" int attempt_call(void (*action)(void*), void* context);
+extern "C" int attempt_call(void (*action)(void*), void* context, std::uint64_t* place);
 
 namespace rf::hostile {
 
@@ -13,18 +13,19 @@ namespace {
 bool recover(runtime::Registers& registers)
 {
     constexpr std::uint64_t trap_flag = 0x100, debug_vector = 1;
-    if (registers.vector == debug_vector && attempt_stack == 0) {  // left over from a return with the trap flag set
+    const std::uint64_t stack = self().attempt_stack;
+    if (registers.vector == debug_vector && stack == 0) {  // left over from a return with the trap flag set
         registers.rflags &= ~trap_flag;
         return true;
     }
-    if (attempt_stack == 0) {
+    if (stack == 0) {
         // The console may be gone: without handlers, the hypervisor's log tells the registers.
         runtime::raw_hypercall(xen::HYPERVISOR_set_trap_table);
         return true;
     }
-    ++world.faults;
+    ++self().faults;
     registers.rip = reinterpret_cast<std::uint64_t>(attempt_recover);
-    registers.rsp = attempt_stack;
+    registers.rsp = stack;
     registers.cs = xen::FLAT_KERNEL_CS & ~3u;  // privilege 0 stands for the guest kernel
     registers.ss = xen::FLAT_KERNEL_SS;
     registers.rflags = 0x202;
@@ -35,7 +36,7 @@ bool recover(runtime::Registers& registers)
 
 bool attempt(void (*action)(void*), void* context)
 {
-    return attempt_call(action, context) == 0;
+    return attempt_call(action, context, &self().attempt_stack) == 0;
 }
 
 void prepare_attempts()

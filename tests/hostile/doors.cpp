@@ -3,7 +3,6 @@
 #include "world.hpp"
 #include "xen/memory.h"
 #include "xen/sched.h"
-#include "xen/vcpu.h"
 
 namespace rf::hostile {
 
@@ -14,33 +13,43 @@ namespace {
 std::uint64_t domain_number()
 {
     static constexpr std::uint64_t domains[] = {xen::DOMID_SELF, xen::DOMID_SELF, xen::DOMID_SELF, 0, 1, 2, xen::DOMID_IO, xen::DOMID_XEN, 0x7fff};
-    return world.random.once_in(12) ? world.value() : domains[world.random.below(std::size(domains))];
+    return self().random.once_in(12) ? self().value() : domains[self().random.below(std::size(domains))];
 }
 
-/// Gives a scratch page up and asks for another in its place.
-void trade_page()
+/// Gives a scratch page up, if it is still there, and asks for another in its place.
+void trade_page(unsigned number)
 {
-    const unsigned number = world.scratch_number();
-    std::uint64_t frame = world.scratch_frame(number);
+    std::uint64_t frame = self().scratch_frame(number);
+    const bool lost = frame == ~0ull;  // the other vCPU took the frame that was meant for it
     xen::xen_memory_reservation reservation{};
     reservation.extent_start = handle_of(&frame);
-    reservation.nr_extents = world.random.once_in(8) ? world.value() : 1;
-    reservation.extent_order = world.random.once_in(16) ? static_cast<std::uint32_t>(world.value()) : 0;
+    reservation.nr_extents = self().random.once_in(8) ? self().value() : 1;
+    reservation.extent_order = self().random.once_in(16) ? static_cast<std::uint32_t>(self().value()) : 0;
     reservation.domid = xen::DOMID_SELF;
-    if (reservation.nr_extents != 1 || reservation.extent_order != 0)
-        frame = world.random.next() & 0xfffffff;
-    const auto pseudo = (reinterpret_cast<std::uint64_t>(world.scratch(number)) - virtual_base) / page_size;
-    const auto place = reinterpret_cast<std::uint64_t>(world.scratch(number));
-    if (world.random.once_in(2))
-        world.call(xen::HYPERVISOR_update_va_mapping, place, 0, 2);  // or it stays mapped while it is given up
-    if (world.call(xen::HYPERVISOR_memory_op, xen::XENMEM_decrease_reservation, as_argument(&reservation)) != 1)
+    const bool usual = reservation.nr_extents == 1 && reservation.extent_order == 0;
+    if (!usual)
+        frame = self().random.next() & 0xfffffff;
+    const auto pseudo = (reinterpret_cast<std::uint64_t>(self().scratch(number)) - virtual_base) / page_size;
+    const auto place = reinterpret_cast<std::uint64_t>(self().scratch(number));
+    if (self().random.once_in(2))
+        self().call(xen::HYPERVISOR_update_va_mapping, place, 0, 2);  // or it stays mapped while it is given up
+    if (!lost && self().call(xen::HYPERVISOR_memory_op, xen::XENMEM_decrease_reservation, as_argument(&reservation)) != 1)
         return;
-    world.set_scratch_frame(number, ~0ull);
+    if (!usual)
+        return;  // frames that were not ours, if any
+    ground.set_scratch_frame(number, ~0ull);
     frame = pseudo;
-    if (world.call(xen::HYPERVISOR_memory_op, xen::XENMEM_populate_physmap, as_argument(&reservation)) != 1)
+    if (self().call(xen::HYPERVISOR_memory_op, xen::XENMEM_populate_physmap, as_argument(&reservation)) != 1)
         return;
-    world.set_scratch_frame(number, frame);
-    world.call(xen::HYPERVISOR_update_va_mapping, place, frame << 12 | 0x67, 2);
+    ground.set_scratch_frame(number, frame);
+    self().call(xen::HYPERVISOR_update_va_mapping, place, frame << 12 | 0x67, 2);
+}
+
+void trade_some_page()
+{
+    ground.begin_trade();
+    trade_page(self().scratch_number());
+    ground.end_trade();
 }
 
 void copy_by_grant()
@@ -48,33 +57,33 @@ void copy_by_grant()
     xen::gnttab_copy copies[3];
     for (auto& copy : copies) {
         copy = {};
-        copy.source.u.gmfn = world.random.once_in(4) ? world.value() : world.frame();
+        copy.source.u.gmfn = self().random.once_in(4) ? self().value() : self().frame();
         copy.source.domid = static_cast<xen::domid_t>(domain_number());
-        copy.source.offset = static_cast<std::uint16_t>(world.random.below(5000));
-        copy.dest.u.gmfn = world.random.once_in(8) ? world.value() | 1ull << 40 : world.scratch_frame(world.scratch_number());
+        copy.source.offset = static_cast<std::uint16_t>(self().random.below(5000));
+        copy.dest.u.gmfn = self().random.once_in(8) ? self().value() | 1ull << 40 : self().scratch_frame(self().scratch_number());
         copy.dest.domid = xen::DOMID_SELF;
-        copy.dest.offset = static_cast<std::uint16_t>(world.random.below(4200));
-        copy.len = static_cast<std::uint16_t>(world.random.below(4200));
-        copy.flags = static_cast<std::uint16_t>(world.random.below(4) & 1);
+        copy.dest.offset = static_cast<std::uint16_t>(self().random.below(4200));
+        copy.len = static_cast<std::uint16_t>(self().random.below(4200));
+        copy.flags = static_cast<std::uint16_t>(self().random.below(4) & 1);
     }
-    world.call(xen::HYPERVISOR_grant_table_op, xen::GNTTABOP_copy, as_argument(&copies[0]), 1 + world.random.below(3));
+    self().call(xen::HYPERVISOR_grant_table_op, xen::GNTTABOP_copy, as_argument(&copies[0]), 1 + self().random.below(3));
 }
 
 void map_by_grant()
 {
     xen::gnttab_map_grant_ref map{};
-    const bool entry = world.random.once_in(3);
-    map.host_addr = entry ? world.scratch_frame(world.scratch_number()) << 12 | world.random.below(512) * 8
-                          : reinterpret_cast<std::uint64_t>(world.scratch(world.scratch_number()));
-    map.flags = static_cast<std::uint32_t>(world.random.below(64)) | (entry ? xen::GNTMAP_contains_pte | xen::GNTMAP_host_map : 0);
-    map.ref = static_cast<xen::grant_ref_t>(world.random.below(48));
+    const bool entry = self().random.once_in(3);
+    map.host_addr = entry ? self().scratch_frame(self().scratch_number()) << 12 | self().random.below(512) * 8
+                          : reinterpret_cast<std::uint64_t>(self().scratch(self().scratch_number()));
+    map.flags = static_cast<std::uint32_t>(self().random.below(64)) | (entry ? xen::GNTMAP_contains_pte | xen::GNTMAP_host_map : 0);
+    map.ref = static_cast<xen::grant_ref_t>(self().random.below(48));
     map.dom = static_cast<xen::domid_t>(domain_number());
-    if (world.call(xen::HYPERVISOR_grant_table_op, xen::GNTTABOP_map_grant_ref, as_argument(&map), 1) < 0 || map.status != xen::GNTST_okay)
+    if (self().call(xen::HYPERVISOR_grant_table_op, xen::GNTTABOP_map_grant_ref, as_argument(&map), 1) < 0 || map.status != xen::GNTST_okay)
         return;
     xen::gnttab_unmap_grant_ref unmap{};
-    unmap.host_addr = world.random.once_in(4) ? world.value() : map.host_addr;
-    unmap.handle = world.random.once_in(4) ? static_cast<std::uint32_t>(world.value()) : map.handle;
-    world.call(xen::HYPERVISOR_grant_table_op, xen::GNTTABOP_unmap_grant_ref, as_argument(&unmap), 1);
+    unmap.host_addr = self().random.once_in(4) ? self().value() : map.host_addr;
+    unmap.handle = self().random.once_in(4) ? static_cast<std::uint32_t>(self().value()) : map.handle;
+    self().call(xen::HYPERVISOR_grant_table_op, xen::GNTTABOP_unmap_grant_ref, as_argument(&unmap), 1);
 }
 
 /// Grants to ourselves and others, written without any care for who maps them.
@@ -88,23 +97,23 @@ void scribble_grants()
         setup.dom = xen::DOMID_SELF;
         setup.nr_frames = 1;
         setup.frame_list = handle_of(&frame);
-        if (world.call(xen::HYPERVISOR_grant_table_op, xen::GNTTABOP_setup_table, as_argument(&setup), 1) < 0 || setup.status != 0 ||
+        if (self().call(xen::HYPERVISOR_grant_table_op, xen::GNTTABOP_setup_table, as_argument(&setup), 1) < 0 || setup.status != 0 ||
             !memory.map_shared(place, MachineFrame{frame}))
             return;
         table = reinterpret_cast<xen::grant_entry_v1*>(place);
     }
-    auto& entry = table[8 + world.random.below(40)];
+    auto& entry = table[8 + self().random.below(40)];
     entry.domid = static_cast<xen::domid_t>(domain_number());
-    entry.frame = static_cast<std::uint32_t>(world.frame());
-    entry.flags = static_cast<std::uint16_t>(world.random.once_in(3) ? world.value() : 1 | (world.random.below(2) << 2));
+    entry.frame = static_cast<std::uint32_t>(self().frame());
+    entry.flags = static_cast<std::uint16_t>(self().random.once_in(3) ? self().value() : 1 | (self().random.below(2) << 2));
 }
 
 void any_grant_operation()
 {
-    const auto operation = world.random.once_in(8) ? world.value() : world.random.below(13);
+    const auto operation = self().random.once_in(8) ? self().value() : self().random.below(13);
     if (operation == xen::GNTTABOP_copy)
         return;  // it would overwrite our own program
-    world.call(xen::HYPERVISOR_grant_table_op, operation, world.arguments(), world.random.once_in(4) ? world.value() : 1 + world.random.below(4));
+    self().call(xen::HYPERVISOR_grant_table_op, operation, self().arguments(), self().random.once_in(4) ? self().value() : 1 + self().random.below(4));
 }
 
 /// The ports by which the guest itself lives.
@@ -117,26 +126,26 @@ bool is_vital(std::uint64_t port)
 
 void abuse_memory()
 {
-    if (!world.random.once_in(4))
-        return trade_page();
-    std::uint64_t operation = world.random.once_in(8) ? world.value() : world.random.below(30);
+    if (!self().random.once_in(4))
+        return trade_some_page();
+    std::uint64_t operation = self().random.once_in(8) ? self().value() : self().random.below(30);
     if ((operation & 0x3f) == xen::XENMEM_decrease_reservation || (operation & 0x3f) == xen::XENMEM_exchange)
         operation = xen::XENMEM_populate_physmap;
-    world.call(xen::HYPERVISOR_memory_op, operation | (world.random.once_in(16) ? world.random.below(1u << 20) << 6 : 0), world.arguments());
+    self().call(xen::HYPERVISOR_memory_op, operation | (self().random.once_in(16) ? self().random.below(1u << 20) << 6 : 0), self().arguments());
 }
 
 void abuse_grants()
 {
     static constexpr void (*moves[])() = {copy_by_grant, map_by_grant, scribble_grants, any_grant_operation};
-    moves[world.random.below(std::size(moves))]();
+    moves[self().random.below(std::size(moves))]();
 }
 
 void abuse_events()
 {
-    const std::uint64_t address = world.arguments();
-    auto* const words = reinterpret_cast<std::uint32_t*>(world.argument_page());
-    auto operation = world.random.once_in(16) ? world.value() : world.random.below(14);
-    const auto port = static_cast<std::uint32_t>(world.random.once_in(6) ? world.value() : 5 + world.random.below(60));
+    const std::uint64_t address = self().arguments();
+    auto* const words = reinterpret_cast<std::uint32_t*>(self().argument_page());
+    auto operation = self().random.once_in(16) ? self().value() : self().random.below(14);
+    const auto port = static_cast<std::uint32_t>(self().random.once_in(6) ? self().value() : 5 + self().random.below(60));
     switch (operation) {
     case xen::EVTCHNOP_reset:
     case xen::EVTCHNOP_init_control:
@@ -157,15 +166,15 @@ void abuse_events()
     default:
         words[0] = port;
     }
-    const bool own = address == reinterpret_cast<std::uint64_t>(world.argument_page());
+    const bool own = address == reinterpret_cast<std::uint64_t>(self().argument_page());
     if (own || operation > xen::EVTCHNOP_set_priority)
-        world.call(xen::HYPERVISOR_event_channel_op, operation, address);
+        self().call(xen::HYPERVISOR_event_channel_op, operation, address);
 }
 
 void abuse_anything()
 {
-    std::uint64_t number = world.random.once_in(16) ? world.value() : world.random.below(64);
-    const std::uint64_t first = world.random.once_in(2) ? world.random.below(48) : world.value();
+    std::uint64_t number = self().random.once_in(16) ? self().value() : self().random.below(64);
+    const std::uint64_t first = self().random.once_in(2) ? self().random.below(48) : self().value();
     switch (number) {
     case xen::HYPERVISOR_set_trap_table:    // the families that put things back do these
     case xen::HYPERVISOR_set_callbacks:
@@ -184,22 +193,20 @@ void abuse_anything()
         number = xen::HYPERVISOR_xen_version;
         break;
     case xen::HYPERVISOR_vcpu_op:
-        if (first == xen::VCPUOP_down || first == xen::VCPUOP_register_vcpu_info)
-            return;
-        break;
+        return abuse_vcpus();
     case xen::HYPERVISOR_multicall: {
-        (void)world.arguments();
-        auto* const entries = reinterpret_cast<xen::multicall_entry*>(world.argument_page());
+        (void)self().arguments();
+        auto* const entries = reinterpret_cast<xen::multicall_entry*>(self().argument_page());
         constexpr std::uint64_t room = World::argument_words * 8 / sizeof *entries;
         for (std::uint64_t i = 0; i < room; ++i)
-            entries[i].op = world.random.once_in(4) ? xen::HYPERVISOR_multicall : xen::HYPERVISOR_xen_version;
-        world.call(xen::HYPERVISOR_multicall, as_argument(entries), world.random.once_in(8) ? room : 1 + world.random.below(6));
+            entries[i].op = self().random.once_in(4) ? xen::HYPERVISOR_multicall : xen::HYPERVISOR_xen_version;
+        self().call(xen::HYPERVISOR_multicall, as_argument(entries), self().random.once_in(8) ? room : 1 + self().random.below(6));
         return;
     }
     default:
         break;
     }
-    world.call(static_cast<xen::hypercall_number>(number), first, world.arguments(), world.value(), world.value(), world.value());
+    self().call(static_cast<xen::hypercall_number>(number), first, self().arguments(), self().value(), self().value(), self().value());
 }
 
 }  // namespace rf::hostile

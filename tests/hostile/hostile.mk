@@ -16,4 +16,14 @@ $(BUILD)/obj/guests/hostile/%.S.o: tests/hostile/%.S
 	@mkdir -p $(@D); echo "AS    $<"
 	@$(GUEST_CXX) -MMD -MP -c $< -o $@
 
+# make longest-runs: the hypervisor's longest runs during the hostile guest's (longest/).
+LONGEST_FLAGS := -std=c++23 -Wall -Wextra -Werror
+$(BUILD)/hostile/longest.so: tests/hostile/longest/plugin.cpp tests/bench/plugin/emulator.h
+	@mkdir -p $(@D); echo "CXX   $<"
+	@$(CXX) $(LONGEST_FLAGS) -O2 -fPIC -shared -fvisibility=hidden -o $@ $<
+
+$(BUILD)/hostile/longest_runs: tests/hostile/longest/report.cpp
+	@mkdir -p $(@D); echo "CXX   $<"
+	@$(CXX) $(LONGEST_FLAGS) -O0 -o $@ $<
+
 -include $(wildcard $(BUILD)/obj/guests/hostile/*.d)

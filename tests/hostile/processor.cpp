@@ -35,11 +35,11 @@ void privileged_instruction()
     static constexpr std::uint64_t registers[] = {0x10, 0x1b, 0x48, 0x49, 0x8b, 0xc1, 0xce, 0x10a, 0x10b, 0x122, 0x174, 0x175, 0x176, 0x179, 0x17a,
         0x186, 0x1a0, 0x1d9, 0x277, 0x2ff, 0x38f, 0x400, 0x480, 0x4b564d00, 0x40000000, 0x6e0, 0x802, 0xc0000080, 0xc0000081, 0xc0000082,
         0xc0000083, 0xc0000084, 0xc0000100, 0xc0000101, 0xc0000102, 0xc0000103, 0xc0010010, 0xc0010015, 0xc001001f, 0xc0010058, 0xc0011020};
-    const char* const code = instructions[world.random.below(std::size(instructions))];
-    const std::uint64_t c = world.random.once_in(3) ? world.value() : registers[world.random.below(std::size(registers))];
-    const std::uint64_t a = world.value();
-    const std::uint64_t d = world.random.once_in(3) ? 0x3f8 + world.random.below(8) : world.value() & 0xffff;
-    auto* const place = world.random.once_in(3) ? reinterpret_cast<std::byte*>(world.value()) : world.scratch(world.scratch_number());
+    const char* const code = instructions[self().random.below(std::size(instructions))];
+    const std::uint64_t c = self().random.once_in(3) ? self().value() : registers[self().random.below(std::size(registers))];
+    const std::uint64_t a = self().value();
+    const std::uint64_t d = self().random.once_in(3) ? 0x3f8 + self().random.below(8) : self().value() & 0xffff;
+    auto* const place = self().random.once_in(3) ? reinterpret_cast<std::byte*>(self().value()) : self().scratch(self().scratch_number());
     (void)attempt([&] {
         std::uint64_t rax = a, rcx = c, rdx = d;
         auto* source = place;
@@ -52,22 +52,22 @@ void privileged_instruction()
     asm volatile("mov %0, %%fs; mov %0, %%gs" : : "r"(0));
     // interrupt flag and event mask go together; and no breakpoint of ours may stay armed
     events.unmask_upcalls();
-    world.call(xen::HYPERVISOR_set_debugreg, 7, 0);
+    self().call(xen::HYPERVISOR_set_debugreg, 7, 0);
 }
 
 void load_selectors()
 {
-    const auto selector = static_cast<std::uint16_t>(world.random.once_in(3) ? world.value() : world.random.below(0x200) << 3 | world.random.below(8));
-    const std::uint64_t which = world.random.below(5);
+    const auto selector = static_cast<std::uint16_t>(self().random.once_in(3) ? self().value() : self().random.below(0x200) << 3 | self().random.below(8));
+    const std::uint64_t which = self().random.below(5);
     (void)attempt([&] {
         switch (which) {
         case 0: asm volatile("mov %0, %%ds" : : "r"(selector)); break;
         case 1: asm volatile("mov %0, %%es" : : "r"(selector)); break;
         case 2: asm volatile("mov %0, %%fs" : : "r"(selector)); break;
         case 3: asm volatile("mov %0, %%gs" : : "r"(selector)); break;
-        default: world.call(xen::HYPERVISOR_set_segment_base, world.random.below(5), world.random.once_in(2) ? selector : world.value()); break;
+        default: self().call(xen::HYPERVISOR_set_segment_base, self().random.below(5), self().random.once_in(2) ? selector : self().value()); break;
         }
-        world.call(xen::HYPERVISOR_sched_op, xen::SCHEDOP_yield);  // a switch saves and loads them
+        self().call(xen::HYPERVISOR_sched_op, xen::SCHEDOP_yield);  // a switch saves and loads them
     });
     asm volatile("mov %0, %%ds; mov %0, %%es; mov %0, %%fs; mov %0, %%gs" : : "r"(0));
 }
@@ -76,8 +76,8 @@ void load_selectors()
 std::uint64_t return_address()
 {
     constexpr std::uint64_t window_bytes = 64 << 20;
-    const std::uint64_t address = world.value();
-    if (world.random.once_in(2) || address - virtual_base < window_bytes)
+    const std::uint64_t address = self().value();
+    if (self().random.once_in(2) || address - virtual_base < window_bytes)
         return reinterpret_cast<std::uint64_t>(attempt_recover);
     return address;
 }
@@ -88,21 +88,21 @@ void return_to_nowhere()
     enum { rax, r11, rcx, flags, rip, cs, rflags, rsp, ss };
     std::uint64_t frame[9];
     for (auto& word : frame)
-        word = world.value();
-    const bool instruction = world.random.once_in(3);
+        word = self().value();
+    const bool instruction = self().random.once_in(3);
     frame[rip] = return_address();
-    if (!world.random.once_in(20000)) {  // a user mode without page tables, or a stack that takes no frame, is the end
+    if (!self().random.once_in(20000)) {  // a user mode without page tables, or a stack that takes no frame, is the end
         frame[cs] = xen::FLAT_KERNEL_CS & ~3u;
-        frame[flags] = world.random.below(2) << 8;  // not VGCF_in_syscall
+        frame[flags] = self().random.below(2) << 8;  // not VGCF_in_syscall
         frame[rsp] = 0;
     }
-    if (!world.random.once_in(4))
+    if (!self().random.once_in(4))
         frame[ss] = xen::FLAT_KERNEL_SS & ~3u;
     (void)attempt([&] {
         if (frame[rsp] == 0)
-            frame[rsp] = attempt_stack;
+            frame[rsp] = self().attempt_stack;
         // Far below what the attempt has saved: an exception is pushed below the frame.
-        auto* const place = reinterpret_cast<std::uint64_t*>(attempt_stack - 1024);
+        auto* const place = reinterpret_cast<std::uint64_t*>(self().attempt_stack - 1024);
         for (unsigned i = 0; i < std::size(frame); ++i)
             place[i] = frame[i];
         if (instruction)
@@ -117,23 +117,23 @@ void put_back()
 {
     if (auto done = register_exceptions(); !done)
         print("hostile: cannot restore traps: ", done.error().number, "\n");
-    world.call(xen::HYPERVISOR_set_callbacks, reinterpret_cast<std::uint64_t>(runtime_event_entry),
+    self().call(xen::HYPERVISOR_set_callbacks, reinterpret_cast<std::uint64_t>(runtime_event_entry),
                reinterpret_cast<std::uint64_t>(runtime_failsafe_entry), 0);
 }
 
 void register_nonsense()
 {
     const EventsMasked quiet;
-    switch (world.random.below(5)) {
-    case 0: world.call(xen::HYPERVISOR_set_trap_table, world.arguments()); break;
-    case 1: world.call(xen::HYPERVISOR_callback_op, world.random.below(3), world.arguments()); break;
-    case 2: world.call(xen::HYPERVISOR_set_callbacks, world.value(), world.value(), world.value()); break;
-    case 3: world.call(xen::HYPERVISOR_nmi_op, world.random.below(3), world.arguments()); break;
-    default: world.call(xen::HYPERVISOR_set_debugreg, world.random.below(10), world.value()); break;
+    switch (self().random.below(5)) {
+    case 0: self().call(xen::HYPERVISOR_set_trap_table, self().arguments()); break;
+    case 1: self().call(xen::HYPERVISOR_callback_op, self().random.below(3), self().arguments()); break;
+    case 2: self().call(xen::HYPERVISOR_set_callbacks, self().value(), self().value(), self().value()); break;
+    case 3: self().call(xen::HYPERVISOR_nmi_op, self().random.below(3), self().arguments()); break;
+    default: self().call(xen::HYPERVISOR_set_debugreg, self().random.below(10), self().value()); break;
     }
     put_back();
-    world.call(xen::HYPERVISOR_nmi_op, xen::XENNMI_unregister_callback, 0);
-    world.call(xen::HYPERVISOR_set_debugreg, 7, 0);
+    self().call(xen::HYPERVISOR_nmi_op, xen::XENNMI_unregister_callback, 0);
+    self().call(xen::HYPERVISOR_set_debugreg, 7, 0);
 }
 
 /// What rcx holds after HYPERVISOR_iret to the next instruction, whose address goes to `there`; the frame's rcx is `offered`.
@@ -160,46 +160,46 @@ void check_returns()
 {
     std::uint64_t there = 0;
     if (rcx_after_return(0, 0x1234, there) != 0x1234)
-        world.breach("iret takes no rcx from its frame", 0);
+        ground.breach("iret takes no rcx from its frame", 0);
     if (const std::uint64_t rcx = rcx_after_return(xen::VGCF_in_syscall, 0x1234, there); rcx != there)
-        world.breach("iret as from a system call leaves another rcx than SYSRET would", rcx);
+        ground.breach("iret as from a system call leaves another rcx than SYSRET would", rcx);
 }
 
 void abuse_processor()
 {
     static constexpr void (*moves[])() = {privileged_instruction, privileged_instruction, load_selectors, return_to_nowhere, register_nonsense};
-    moves[world.random.below(std::size(moves))]();
+    moves[self().random.below(std::size(moves))]();
 }
 
 void abuse_descriptors()
 {
-    switch (world.random.below(4)) {
+    switch (self().random.below(4)) {
     case 0: {
         std::uint64_t frames[16];
         for (auto& frame : frames)
-            frame = world.frame();
-        world.call(xen::HYPERVISOR_set_gdt, as_argument(&frames[0]), world.random.once_in(4) ? world.value() : world.random.below(8200));
-        (void)attempt([] { world.call(xen::HYPERVISOR_sched_op, xen::SCHEDOP_yield); });
-        world.call(xen::HYPERVISOR_set_gdt, 0, 0);
+            frame = self().frame();
+        self().call(xen::HYPERVISOR_set_gdt, as_argument(&frames[0]), self().random.once_in(4) ? self().value() : self().random.below(8200));
+        (void)attempt([] { self().call(xen::HYPERVISOR_sched_op, xen::SCHEDOP_yield); });
+        self().call(xen::HYPERVISOR_set_gdt, 0, 0);
         break;
     }
     case 1: {
         xen::mmuext_op op{};
         op.cmd = xen::MMUEXT_SET_LDT;
-        op.arg1.linear_addr = world.random.once_in(3) ? world.value() : reinterpret_cast<std::uint64_t>(world.scratch(world.scratch_number()));
-        op.arg2.nr_ents = static_cast<std::uint32_t>(world.random.once_in(3) ? world.value() : world.random.below(8193));
-        world.call(xen::HYPERVISOR_mmuext_op, as_argument(&op), 1, 0, xen::DOMID_SELF);
-        const auto selector = static_cast<std::uint16_t>(world.random.below(64) << 3 | 7);
+        op.arg1.linear_addr = self().random.once_in(3) ? self().value() : reinterpret_cast<std::uint64_t>(self().scratch(self().scratch_number()));
+        op.arg2.nr_ents = static_cast<std::uint32_t>(self().random.once_in(3) ? self().value() : self().random.below(8193));
+        self().call(xen::HYPERVISOR_mmuext_op, as_argument(&op), 1, 0, xen::DOMID_SELF);
+        const auto selector = static_cast<std::uint16_t>(self().random.below(64) << 3 | 7);
         (void)attempt([&] { asm volatile("mov %0, %%es; mov %1, %%es" : : "r"(selector), "r"(0)); });
         op.arg2.nr_ents = 0;
-        world.call(xen::HYPERVISOR_mmuext_op, as_argument(&op), 1, 0, xen::DOMID_SELF);
+        self().call(xen::HYPERVISOR_mmuext_op, as_argument(&op), 1, 0, xen::DOMID_SELF);
         break;
     }
     case 2:
-        world.call(xen::HYPERVISOR_update_descriptor, world.scratch_frame(world.scratch_number()) << 12 | world.random.below(4096), world.random.next());
+        self().call(xen::HYPERVISOR_update_descriptor, self().scratch_frame(self().scratch_number()) << 12 | self().random.below(4096), self().random.next());
         break;
     default:
-        world.call(xen::HYPERVISOR_update_descriptor, world.value(), world.value());
+        self().call(xen::HYPERVISOR_update_descriptor, self().value(), self().value());
         break;
     }
 }

@@ -4,12 +4,14 @@
 #include <algorithm>
 
 #include "xen/mmu.h"
+#include "xen/sched.h"
 
 namespace rf::hostile {
 
 using namespace rf::runtime;
 
-constinit World world;
+constinit Ground ground;
+constinit World worlds[walkers];
 
 std::uint64_t Random::next()
 {
@@ -23,6 +25,10 @@ void World::initialise(std::uint64_t seed)
 {
     random = Random{seed};
     require(memory.make_inaccessible(guard_.data()), "guard the arguments");
+}
+
+void Ground::initialise()
+{
     for (unsigned i = 0; i < scratch_pages; ++i) {
         pages_[i] = memory.allocate();
         if (pages_[i] == nullptr)
@@ -52,16 +58,20 @@ std::uint64_t World::frame()
 {
     switch (random.below(16)) {
     case 0:
-    case 1: {  // anybody's but ours: of those the scratch pages are enough, and the others are our own program
-        const std::uint64_t number = random.once_in(2) ? random.next() & 0xfffffffff : random.below(0x100000);
-        return is_ours(number) ? 0 : number;
-    }
-    case 2: return table_frame(0);
-    case 3: return table_frame(random.below(start_info().nr_pt_frames));
+    case 1: return foreign_frame();
+    case 2: return Ground::table_frame(0);
+    case 3: return Ground::table_frame(random.below(start_info().nr_pt_frames));
     case 4: return random.once_in(100) ? start_info().shared_info / 4096 : 0;  // writing there hurts ourselves first
     case 5: return ~0ull;
     default: return scratch_frame(scratch_number());
     }
+}
+
+std::uint64_t World::foreign_frame()
+{
+    // Of ours the scratch pages are enough, and the others are our own program.
+    const std::uint64_t number = random.once_in(2) ? random.next() & 0xfffffffff : random.below(0x80000);
+    return ground.is_known(number) ? 0 : number;
 }
 
 std::uint64_t World::entry()
@@ -89,20 +99,21 @@ std::uint64_t World::arguments()
     return reinterpret_cast<std::uint64_t>(arguments_.data());
 }
 
-void World::set_scratch_frame(unsigned number, std::uint64_t frame)
+void Ground::set_scratch_frame(unsigned number, std::uint64_t frame)
 {
-    if (frames_[number] < machine_frames)
-        once_ours_[frames_[number] / 64] |= 1ull << frames_[number] % 64;
-    frames_[number] = frame;
+    // Given up while it was still mapped or pinned: then it stays ours until that ends, and nobody tells us when.
+    const std::uint64_t old = __atomic_load_n(&frames_[number], __ATOMIC_ACQUIRE);
+    if (old < machine_frames)
+        __atomic_fetch_or(&once_ours_[old / 64], 1ull << old % 64, __ATOMIC_ACQ_REL);
+    __atomic_store_n(&frames_[number], frame, __ATOMIC_RELEASE);
 }
 
-bool World::is_ours(std::uint64_t frame) const
+bool Ground::is_known(std::uint64_t frame) const
 {
-    for (const std::uint64_t ours : frames_)
-        if (ours == frame)
+    for (unsigned number = 0; number < scratch_pages; ++number)
+        if (scratch_frame(number) == frame)
             return true;
-    // Given up while it was still mapped or pinned: then it stays ours until that ends, and nobody tells us when.
-    if (frame < machine_frames && once_ours_[frame / 64] >> frame % 64 & 1)
+    if (frame < machine_frames && __atomic_load_n(&once_ours_[frame / 64], __ATOMIC_ACQUIRE) >> frame % 64 & 1)
         return true;
     if (frame == start_info().shared_info / 4096)
         return true;
@@ -111,12 +122,22 @@ bool World::is_ours(std::uint64_t frame) const
     return std::find(list, list + start_info().nr_pages, frame) != list + start_info().nr_pages;
 }
 
-std::uint64_t World::table_frame(std::uint64_t number)
+bool Ground::is_ours(std::uint64_t frame) const
+{
+    if (is_known(frame))
+        return true;
+    // The other vCPU may be about to learn of it.
+    for (unsigned turns = 0; trades_.load() != 0 && turns < 1000; ++turns)
+        raw_hypercall(xen::HYPERVISOR_sched_op, xen::SCHEDOP_yield);
+    return is_known(frame);
+}
+
+std::uint64_t Ground::table_frame(std::uint64_t number)
 {
     return static_cast<std::uint64_t>(memory.machine_frame(reinterpret_cast<void*>(start_info().pt_base + number * 4096)));
 }
 
-bool World::is_live_table(std::uint64_t frame) const
+bool Ground::is_live_table(std::uint64_t frame)
 {
     for (std::uint64_t i = 0; i < start_info().nr_pt_frames; ++i)
         if (table_frame(i) == frame)
@@ -124,19 +145,77 @@ bool World::is_live_table(std::uint64_t frame) const
     return false;
 }
 
+namespace {
+
+/// A table of ours where the builder has mapped it, read-only.
+[[nodiscard]] const volatile std::uint64_t* view_of_table(std::uint64_t frame)
+{
+    std::uint64_t number = 0;
+    while (number + 1 < start_info().nr_pt_frames && Ground::table_frame(number) != frame)
+        ++number;
+    return reinterpret_cast<const volatile std::uint64_t*>(start_info().pt_base + number * 4096);
+}
+
+}  // namespace
+
+std::uint64_t Ground::live_entry_address(const void* address)
+{
+    const auto place = reinterpret_cast<std::uint64_t>(address);
+    std::uint64_t table = table_frame(0);
+    for (unsigned shift = 39; shift > 12; shift -= 9)
+        table = (view_of_table(table)[place >> shift & 511] & 0x000ffffffffff000) >> 12;
+    return table << 12 | (place >> 12 & 511) * 8;
+}
+
+const volatile std::uint64_t* Ground::live_entry(const void* address)
+{
+    const std::uint64_t machine = live_entry_address(address);
+    return view_of_table(machine >> 12) + (machine & 4095) / 8;
+}
+
+void Ground::breach(std::string_view what, std::uint64_t detail)
+{
+    if (processor_number() == 0)
+        return say_breach(what, detail);
+    what_ = what;
+    detail_ = detail;
+    found_.store(true);
+    for (unsigned turns = 0; found_.load() && turns < 10'000; ++turns)  // it may be our last deed
+        raw_hypercall(xen::HYPERVISOR_sched_op, xen::SCHEDOP_yield);
+}
+
+void Ground::tell_breaches()
+{
+    if (!found_.load())
+        return;
+    say_breach(what_, detail_);
+    found_.store(false);
+}
+
+void Ground::say_breach(std::string_view what, std::uint64_t detail)
+{
+    const std::uint64_t frame = (detail & 0x000ffffffffff000) >> 12;
+    std::uint64_t owner_says = ~0ull;
+    (void)attempt([&] { owner_says = reinterpret_cast<const std::uint64_t*>(xen::MACH2PHYS_VIRT_START)[frame]; });
+    print("hostile: BREACH ", what, " ", Hex{detail}, ", to its owner page ", Hex{owner_says}, ", after ", self().operations, " operations\n");
+}
+
+void judge(std::uint64_t entry)
+{
+    if ((entry & 1) == 0)
+        return;
+    const std::uint64_t frame = (entry & 0x000ffffffffff000) >> 12;
+    if (!ground.is_ours(frame))
+        ground.breach("mapped a foreign frame", entry);
+    if ((entry & 2) != 0 && Ground::is_live_table(frame))
+        ground.breach("mapped a live page table writable", entry);
+}
+
 long World::call(xen::hypercall_number number, std::uint64_t a, std::uint64_t b, std::uint64_t c, std::uint64_t d, std::uint64_t e)
 {
     const long result = raw_hypercall(number, a, b, c, d, e);
     accepted += result >= 0;
     return result;
-}
-
-void World::breach(std::string_view what, std::uint64_t detail)
-{
-    const std::uint64_t frame = (detail & 0x000ffffffffff000) >> 12;
-    std::uint64_t owner_says = ~0ull;
-    (void)attempt([&] { owner_says = reinterpret_cast<const std::uint64_t*>(xen::MACH2PHYS_VIRT_START)[frame]; });
-    print("hostile: BREACH ", what, " ", Hex{detail}, ", to its owner page ", Hex{owner_says}, ", after ", operations, " operations\n");
 }
 
 }  // namespace rf::hostile

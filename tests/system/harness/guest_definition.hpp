@@ -10,6 +10,7 @@ namespace rf::system {
 struct GuestDefinition {
     std::string name;
     unsigned memory_mib = 96;
+    unsigned vcpus = 1;
     std::string kernel = "/images/vmlinuz";
     std::string initrd = "/images/guest.cpio.gz";  ///< empty: none
     std::string command_line{};                    ///< behind console=hvc0 rf.name=NAME, if it has an initrd
@@ -28,7 +29,7 @@ struct GuestDefinition {
     const std::string line = guest.initrd.empty() ? guest.command_line : "console=hvc0 rf.name=" + guest.name + " " + guest.command_line;
     std::string text = "<domain type='xen'>\n  <name>" + guest.name + "</name>\n  <memory unit='MiB'>" +
                        std::to_string(guest.memory_mib) + "</memory>\n  <vcpu" + (guest.cpuset.empty() ? "" : " cpuset='" + guest.cpuset + "'") +
-                       ">1</vcpu>\n" + (guest.tuning.empty() ? "" : "  <cputune>" + guest.tuning + "</cputune>\n") + "  <os>\n    <type>linux</type>\n    <kernel>" +
+                       ">" + std::to_string(guest.vcpus) + "</vcpu>\n" + (guest.tuning.empty() ? "" : "  <cputune>" + guest.tuning + "</cputune>\n") + "  <os>\n    <type>linux</type>\n    <kernel>" +
                        guest.kernel + "</kernel>\n";
     if (!guest.initrd.empty()) text += "    <initrd>" + guest.initrd + "</initrd>\n";
     text += "    <cmdline>" + line + "</cmdline>\n  </os>\n  <on_poweroff>" + guest.on_poweroff + "</on_poweroff>\n  <on_reboot>" +

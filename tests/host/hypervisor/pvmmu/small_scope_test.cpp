@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: MIT
-// Small machines show most mistakes, and all that happens in them can be looked at: every sequence of a dozen operations
-// on three frames of a guest, while the control domain maps one of them, to a depth that takes a few seconds. A
-// state that was seen before is not walked again.
+// Small machines show most mistakes, and all that happens in them can be looked at: every sequence of five of four dozen
+// operations on three frames of a guest, while the control domain maps one of them. A state that was seen before is not walked
+// again, nor is one that differs only in which frame is which. After each step the uses of the three frames are counted anew from the
+// entries; the audit of the whole machine follows where a state is new, now and then.
 //
-// RF_SCOPE_DEPTH: depth (default 3).
+// RF_SCOPE_DEPTH: depth (default 5; 6 takes half a minute).
 #include "world.hpp"
 
 #include <cstdlib>
 #include <functional>
-#include <set>
+#include <unordered_set>
 
 namespace rf::pvmmu_tests {
 namespace {
@@ -41,30 +42,90 @@ protected:
             }
             list.push_back({"clear " + std::to_string(i), [=, this] { return write(a, f(i), 0, 0); }});
         }
-        list.push_back({"Dom0 maps", [this] { return map_other(dom0, 40 * page_size, entry(f(0), read_write), a.id()); }});
+        for (unsigned i = 0; i < own; ++i) {
+            list.push_back({"Dom0 maps " + std::to_string(i), [=, this] { return map_other(dom0, 40 * page_size, entry(f(i), read_write), a.id()); }});
+            list.push_back({"gdt " + std::to_string(i), [=, this] {
+                                std::uint64_t const frame = f(i).value;
+                                return run(a, hypercall::set_gdt, {address(&frame), 512});
+                            }});
+        }
         list.push_back({"Dom0 unmaps", [this] { return map(dom0, 40 * page_size, 0); }});
-        list.push_back({"gdt", [this] {
-                            std::uint64_t const frame = f(1).value;
-                            return run(a, hypercall::set_gdt, {address(&frame), 512});
-                        }});
         list.push_back({"no gdt", [this] { return run(a, hypercall::set_gdt, {0, 0}); }});
         return list;
     }
 
-    /// All that matters for what comes next: states, and the entries that the operations touch.
-    using Picture = std::vector<std::uint64_t>;
-    Picture picture() const
+    /// All that matters for what comes next: states, and the entries that the operations touch; the same for states that
+    /// differ only in which of the three frames is which.
+    std::uint64_t picture() const
     {
-        Picture all;
-        for (unsigned i = 0; i < own; ++i) {
-            all.push_back(state(f(i)).word());
-            all.push_back(slot(f(i), 0));
-            all.push_back(slot(f(i), 1));
-            all.push_back(slot(a[3], 40 + i));
+        std::array<unsigned, own> order{0, 1, 2};
+        std::uint64_t least = ~0ull;
+        do
+            least = std::min(least, picture_in(order));
+        while (std::ranges::next_permutation(order).found);
+        return least;
+    }
+    std::uint64_t picture_in(std::array<unsigned, own> const& order) const
+    {
+        std::array<unsigned, own> place{};
+        for (unsigned i = 0; i < own; ++i)
+            place[order[i]] = i;
+        std::uint64_t hash = 0;
+        auto const add = [&](std::uint64_t word) {
+            hash = (hash ^ word) * 0x9e37'79b9'7f4a'7c15ull;
+            hash ^= hash >> 29;
+        };
+        auto const add_entry = [&](std::uint64_t bits) {
+            std::uint64_t const number = Entry{bits}.frame().value - f(0).value;
+            add(number < own ? (bits & 0xfff) | std::uint64_t{place[number] + 1} << 12 : bits);
+        };
+        for (unsigned i : order) {
+            add(state(f(i)).word());
+            add_entry(slot(f(i), 0));
+            add_entry(slot(f(i), 1));
+            add_entry(slot(a[3], 40 + i));
         }
-        all.push_back(slot(dom0[3], 40));
-        all.push_back(a.vcpu().pv.gdt_entries);
-        return all;
+        add_entry(slot(dom0[3], 40));
+        add(a.vcpu().pv.gdt_entries ? place[a.vcpu().pv.gdt_frames[0].value - f(0).value] + 1 : 0);
+        return hash;
+    }
+    /// References and type uses that the entries, pins and descriptor tables come to; empty if the frames say the same.
+    std::string recount() const
+    {
+        std::array<std::uint64_t, own> references{}, uses{};
+        auto const of = [&](Mfn mfn) { return mfn.value - f(0).value; };
+        auto const leaf = [&](std::uint64_t bits) {
+            Entry const each{bits};
+            if (!each.is_present() || of(each.frame()) >= own)
+                return;
+            ++references[of(each.frame())];
+            uses[of(each.frame())] += (bits & Entry::writable) != 0;
+        };
+        for (unsigned i = 0; i < own; ++i) {
+            ++references[i];
+            leaf(slot(a[3], 40 + i));
+            auto const now = state(f(i));
+            references[i] += now.pinned();
+            uses[i] += now.pinned();
+            if (!now.validated() || now.type_count() == 0)
+                continue;
+            for (unsigned index : {0u, 1u})
+                if (now.type() == FrameType::l1)
+                    leaf(slot(f(i), index));
+                else if (Entry const each{slot(f(i), index)}; mm::table_level(now.type()) > 1 && each.is_present() && of(each.frame()) < own)
+                    ++references[of(each.frame())], ++uses[of(each.frame())];
+        }
+        leaf(slot(dom0[3], 40));
+        if (a.vcpu().pv.gdt_entries != 0) {
+            std::uint64_t const number = of(a.vcpu().pv.gdt_frames[0]);
+            ++references[number], ++uses[number];
+        }
+        std::string wrong;
+        for (unsigned i = 0; i < own; ++i)
+            if (auto const now = state(f(i)); now.references() != references[i] || now.type_count() != uses[i])
+                wrong += "frame " + std::to_string(i) + " says " + std::to_string(now.references()) + "/" + std::to_string(now.type_count()) +
+                         ", counted " + std::to_string(references[i]) + "/" + std::to_string(uses[i]) + "; ";
+        return wrong;
     }
     /// Everything that the operations can change, to put the machine into a state found before.
     struct Snapshot {
@@ -106,32 +167,45 @@ protected:
 TEST_F(SmallScope, EveryShortSequenceKeepsTheCounts)
 {
     char const* const text = std::getenv("RF_SCOPE_DEPTH");
-    unsigned const depth = text ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : 3;
+    unsigned const depth = text ? static_cast<unsigned>(std::strtoul(text, nullptr, 10)) : 5;
     start(a);
     start(dom0);
     auto const list = operations();
     audits = false;
     struct Reached {
         Snapshot snapshot;
-        std::string story;
+        std::vector<std::uint8_t> story;
+    };
+    auto const told = [&](Reached const& from, std::size_t last) {
+        std::string all;
+        for (std::uint8_t each : from.story)
+            all += list[each].name + "; ";
+        return all + list[last].name;
     };
     Snapshot const beginning = take();
-    std::set<Picture> seen{picture()};
-    std::vector<Reached> edge{{beginning, ""}};
+    std::unordered_set<std::uint64_t> seen{picture()};
+    std::vector<Reached> edge{{beginning, {}}};
     std::uint64_t steps = 0;
-    for (unsigned length = 0; length < depth && !edge.empty(); ++length) {
+    constexpr std::size_t states_between_audits = 4096;
+    for (unsigned length = 1; length <= depth && !edge.empty(); ++length) {
         std::vector<Reached> next;
         for (Reached const& from : edge)
-            for (Operation const& operation : list) {
+            for (std::size_t operation = 0; operation < list.size(); ++operation) {
                 put(from.snapshot);
-                (void)operation.act();
+                (void)list[operation].act();
                 ++steps;
+                std::string const wrong = recount();
+                ASSERT_EQ(wrong, "") << told(from, operation);
                 if (!seen.insert(picture()).second)
                     continue;
-                std::string const story = from.story + operation.name + "; ";
-                audit_is_clean("after a sequence");
-                ASSERT_FALSE(HasFailure()) << story;
-                next.push_back({take(), story});
+                if (length <= 1 || seen.size() % states_between_audits == 0) {
+                    audit_is_clean("after a sequence");
+                    ASSERT_FALSE(HasFailure()) << told(from, operation);
+                }
+                if (length == depth)
+                    continue;
+                next.push_back({take(), from.story});
+                next.back().story.push_back(static_cast<std::uint8_t>(operation));
             }
         edge = std::move(next);
     }

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: MIT
+/// Copies from and to guests, and the allocators, as tests see them: the hypervisor's own allocators with a door in front (the
+/// linker's --wrap, host.mk), and copies within the test's own memory. Addresses below 64 KiB fault.
+#include "injection.hpp"
+#include "mm/allocator.hpp"
+#include "mm/heap.hpp"
+
+#include <cstring>
+
+extern "C" void __sanitizer_symbolize_pc(void* pc, char const* format, char* text, std::size_t size);
+
+namespace rf::injection {
+
+Control control;
+
+bool fails(Watch kind, void const* caller)
+{
+    if (control.watch != kind || ++control.steps != control.fail_at)
+        return false;
+    char text[400] = "";
+    __sanitizer_symbolize_pc(const_cast<void*>(caller), "%f %S", text, sizeof text);
+    control.failed = text;
+    return true;
+}
+
+namespace {
+
+constexpr std::uint64_t unmapped_below = 0x10000;
+
+void note_read(void const* from, std::size_t bytes)
+{
+    auto const first = reinterpret_cast<std::uint64_t>(from);
+    if (first - control.guest.first < control.guest.bytes)
+        control.reads.push_back({first, bytes});
+}
+
+[[nodiscard]] std::size_t copy(void* to, void const* from, std::size_t bytes, void const* caller)
+{
+    if (reinterpret_cast<std::uint64_t>(to) < unmapped_below || reinterpret_cast<std::uint64_t>(from) < unmapped_below ||
+        fails(Watch::copies, caller))
+        return bytes;
+    if (control.guest.bytes)
+        note_read(from, bytes);
+    std::memcpy(to, from, bytes);
+    return 0;
+}
+
+} // namespace
+} // namespace rf::injection
+
+extern "C" {
+
+std::size_t guest_copy(void* to, void const* from, std::size_t bytes)
+{
+    return rf::injection::copy(to, from, bytes, __builtin_return_address(0));
+}
+std::uint64_t guest_copy_words(void* to, void const* from, std::uint64_t words)
+{
+    return rf::injection::copy(to, from, words * 8, __builtin_return_address(0));
+}
+std::uint64_t guest_copy_dword(void* to, void const* from)
+{
+    return rf::injection::copy(to, from, 4, __builtin_return_address(0));
+}
+std::size_t guest_clear(void* to, std::uint64_t, std::size_t bytes)
+{
+    if (rf::injection::fails(rf::injection::Watch::copies, __builtin_return_address(0)))
+        return bytes;
+    std::memset(to, 0, bytes);
+    return 0;
+}
+
+using rf::Mfn;
+using rf::Result;
+using rf::mm::Contents;
+using rf::mm::FrameAllocator;
+
+Result<Mfn> __real__ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm(FrameAllocator*, unsigned, Contents, unsigned, std::uint64_t);
+Result<Mfn> __wrap__ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm(FrameAllocator* allocator, unsigned order, Contents contents,
+                                                                        unsigned address_bits, std::uint64_t from_claim)
+{
+    if (rf::injection::fails(rf::injection::Watch::allocations, __builtin_return_address(0)))
+        return rf::fail(rf::Errno::enomem);
+    return __real__ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm(allocator, order, contents, address_bits, from_claim);
+}
+
+void* __real__ZN2rf2mm13heap_allocateEm(std::size_t bytes);
+void* __wrap__ZN2rf2mm13heap_allocateEm(std::size_t bytes)
+{
+    if (rf::injection::fails(rf::injection::Watch::allocations, __builtin_return_address(0)))
+        return nullptr;
+    return __real__ZN2rf2mm13heap_allocateEm(bytes);
+}
+}
