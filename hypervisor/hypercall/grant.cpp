@@ -12,7 +12,7 @@ namespace rf::hypercall {
 namespace {
 
 /// Elements that one segment works through; each may flush translations on several CPUs or copy a page.
-constexpr std::uint32_t elements_per_segment = 64;
+constexpr std::uint32_t elements_per_segment = 32;
 
 /// The calling domain's page tables as room grant/ needs them.
 class CallerTables final : public grant::PageTables {

@@ -12,6 +12,9 @@
 namespace rf::hypercall::memory {
 namespace {
 
+/// What one segment may do: 48 frames, each of which is filled with zeros (docs/security/bounds.md). An extent is one piece.
+constexpr std::uint32_t units_per_segment = 48 * frame_cost;
+
 /// A checked request. Lists of 2^26 extents are more than any machine has; the bound keeps the progress mark in range.
 constexpr std::uint64_t most_extents = 1ull << 26;
 
@@ -133,7 +136,7 @@ Outcome change_reservation(Call& call)
         return fail(Errno::einval);
     Step const step = step_of(command(call));
     // The first extent is always served, however large: a call that is continued for ever would be worse.
-    Budget budget{entries_per_segment};
+    Budget budget{units_per_segment};
     for (; done < request->count; ++done) {
         if (budget.exhausted())
             return continue_from(call, done);

@@ -24,6 +24,8 @@ using pvmmu::Preserve;
 /// Continuation mark in the count argument (MMU_UPDATE_PREEMPTED): *done already counts earlier segments.
 constexpr std::uint32_t preempted = 0x80000000u;
 constexpr std::uint32_t chunk = 16;
+/// What one segment may do: a unit comes to 300 instructions at worst (docs/security/bounds.md).
+constexpr std::uint32_t units_per_segment = 160;
 
 /// A domain that a call is about. The caller itself needs no reference: it lives as long as its call.
 class Party {
@@ -228,7 +230,7 @@ Outcome mmu_update(Call& call)
     if (!parties)
         return fail(parties.error());
     guest::Array<xen::mmu_update> const requests{call[0], count};
-    Budget budget{entries_per_segment};
+    Budget budget{units_per_segment};
     Segment segment;
     do {
         xen::mmu_update copied[chunk];
@@ -250,7 +252,7 @@ namespace {
     pvmmu::Space& space = call.domain.space;
     {
         LockGuard guard(space.lock);
-        Budget budget{entries_per_segment};
+        Budget budget{units_per_segment};
         if (pvmmu::drain(space, budget) == Progress::more)
             return Outcome::again(call);
         auto const place = pvmmu::find_entry(pvcpu::current_root(call.vcpu), address, 1);
@@ -359,7 +361,7 @@ namespace {
 /// One operation, or the rest of one, on the caller's own tables.
 [[nodiscard]] Outcome single_operation(Call& call)
 {
-    Budget budget{entries_per_segment};
+    Budget budget{units_per_segment};
     Segment segment;
     segment.more = finish_undoing(call.domain.space, budget) == Progress::more;
     if (!segment.more) {
@@ -390,7 +392,7 @@ Outcome mmuext_op(Call& call)
     if (!owner_id)
         return fail(owner_id.error());
     guest::Array<xen::mmuext_op> const operations{call[0], count};
-    Budget budget{entries_per_segment};
+    Budget budget{units_per_segment};
     Segment segment;
     pvmmu::Space& space = owner ? owner->space : call.domain.space;
     segment.more = finish_undoing(space, budget) == Progress::more;

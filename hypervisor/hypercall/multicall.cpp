@@ -14,8 +14,31 @@
 namespace rf::hypercall {
 namespace {
 
-/// Entries that one segment may run; each may use up a budget of its own, so the batch also stops after a long one.
+/// Entries that one segment may run.
 constexpr std::uint32_t entries_per_batch = 64;
+/// Elements of lists that the entries of one segment may ask for together: each entry has a budget of its own, but 64 long
+/// lists are not one piece of work. The entry that goes beyond is the segment's last.
+constexpr std::uint64_t elements_per_batch = 128;
+
+/// Elements that an entry asks for: pages are dearer than entries of page tables.
+[[nodiscard]] std::uint64_t elements_of(xen::multicall_entry const& entry)
+{
+    constexpr std::uint64_t per_operation = 16, per_grant = 16, per_memory_operation = 64;
+    auto const count = [&](unsigned argument) { return entry.args[argument] & 0x7fffffff; };
+    switch (entry.op) {
+    case xen::HYPERVISOR_mmu_update:
+        return count(1);
+    case xen::HYPERVISOR_mmuext_op:
+        return count(1) * per_operation;
+    case xen::HYPERVISOR_grant_table_op:
+        return count(2) * per_grant;
+    case xen::HYPERVISOR_memory_op:
+    case xen::HYPERVISOR_set_gdt:
+        return per_memory_operation;
+    default:
+        return 1;
+    }
+}
 
 /// When the entry is to be continued, its arguments are the next ones.
 [[nodiscard]] Outcome run_entry(Call& call, xen::multicall_entry& entry)
@@ -44,6 +67,7 @@ Outcome multicall(Call& call)
     std::uint32_t const count = call.narrow(1);
     guest::Array<xen::multicall_entry> const entries{call[0], count};
     std::uint32_t done = 0;
+    std::uint64_t elements = 0;
     auto const rest = [&] {
         Arguments next = call.arguments();
         next[0] += done * sizeof(xen::multicall_entry);
@@ -55,6 +79,7 @@ Outcome multicall(Call& call)
             return rest();
         xen::multicall_entry entry;
         TRY(entries.read(done, entry));
+        elements += elements_of(entry); // before its arguments become those of its continuation
         Outcome const outcome = run_entry(call, entry);
         if (outcome.is_again()) {
             if (Status stored = entries.put(done, entry); !stored)
@@ -65,8 +90,8 @@ Outcome multicall(Call& call)
         if (Status stored = guest::copy_out(result_at, static_cast<std::uint64_t>(outcome.result())); !stored)
             return fail(stored.error());
         ++done;
-        // The entry blocked, shut down or descheduled this vCPU: the rest runs when it runs again.
-        if (done < count && cpu::stack_top().work.load(relaxed) != 0)
+        // The entry blocked, shut down or descheduled this vCPU: the rest runs when it runs again. Or it was long.
+        if (done < count && (cpu::stack_top().work.load(relaxed) != 0 || elements >= elements_per_batch))
             return rest();
     }
     return Outcome::ok();
