@@ -66,6 +66,28 @@ TEST(PvMsrRules, MicrocodeRevisionRitualWorks)
     EXPECT_EQ(msr_write_rule(intel_guest, 0x8b), MsrWrite::only_zero);
 }
 
+TEST(PvMsrRules, ConstantsOfEachVendor)
+{
+    constexpr MsrViewer other{};
+    // Intel: platform id is the hardware's; feature control is locked and empty; the rest reads zero.
+    EXPECT_EQ(msr_read_rule(intel_guest, 0x17)->mask, ~0ull);
+    EXPECT_EQ(msr_read_rule(intel_guest, 0x3a)->value, 1u);
+    for (std::uint32_t index : {0xceu, 0x198u, 0x199u, 0x19cu, 0x1a2u}) {
+        EXPECT_EQ(msr_read_rule(intel_guest, index)->mask | msr_read_rule(intel_guest, index)->value, 0u) << std::hex << index;
+        EXPECT_FALSE(msr_read_rule(amd_guest, index)) << std::hex << index;
+        EXPECT_FALSE(msr_read_rule(other, index)) << std::hex << index;
+    }
+    EXPECT_EQ(msr_read_rule(amd_guest, 0xc0010015)->value, 0u);
+    EXPECT_EQ(msr_read_rule(amd_guest, 0x8b)->mask, ~0ull);
+    EXPECT_FALSE(msr_read_rule(other, 0x8b));
+    for (MsrViewer const& viewer : {intel_guest, amd_guest, other})
+        for (std::uint32_t index : {0xc0000103u, 0x179u, 0x17au})
+            EXPECT_EQ(msr_read_rule(viewer, index)->mask | msr_read_rule(viewer, index)->value, 0u) << std::hex << index;
+    EXPECT_EQ(msr_write_rule(amd_guest, 0xc0011029), MsrWrite::ignored);
+    EXPECT_FALSE(msr_write_rule(intel_guest, 0xc0011029));
+    EXPECT_FALSE(msr_write_rule(other, 0x1a0));
+}
+
 TEST(PvMsrRules, EverythingElseDoesNotExist)
 {
     constexpr std::uint32_t absent[] = {0x48, 0x49, 0xfe, 0x10a, 0x10b, 0x17b, 0x200, 0x2ff, 0x345, 0x38f, 0x6a0, 0x6e0, 0xda0,
