@@ -54,11 +54,12 @@ inline void drop_ldt(Vcpu& vcpu)
         if (root.valid() && TRY(pvmmu::take_table(space, root, 4, budget)) == Progress::more)
             return Progress::more;
         vcpu.pv.*which = root;
-        show_roots(vcpu);
+        if (space.separate) [[unlikely]]
+            detail::show_roots(vcpu);
     }
     if (is_kernel_root) {
         drop_ldt(vcpu);
-        load_current_root(vcpu);
+        cpu::load_root_and_flush(root); // the caller is in kernel mode
     }
     if (old != root && old.valid())
         pvmmu::drop_table(space, old);
@@ -67,10 +68,8 @@ inline void drop_ldt(Vcpu& vcpu)
 
 } // namespace
 
-void show_roots(Vcpu& vcpu)
+void detail::show_roots(Vcpu& vcpu)
 {
-    if (!vcpu.domain().space.separate)
-        return;
     vcpu.pv.kernel_view = vcpu.kernel_view.show(vcpu.pv.kernel_root);
     vcpu.pv.user_view = vcpu.user_view.show(vcpu.pv.user_root);
 }

@@ -4,6 +4,7 @@
 /// take a Vcpu are called by that vCPU itself, unless they say otherwise.
 
 #include "base/budget.hpp"
+#include "domain/domain.hpp"
 #include "domain/vcpu.hpp"
 
 #include <span>
@@ -21,9 +22,16 @@ namespace rf::pvcpu {
 [[nodiscard]] Result<Progress> set_kernel_root(domain::Vcpu& vcpu, Mfn root, Budget& budget);
 /// MMUEXT_NEW_USER_BASEPTR; invalid_mfn for none.
 [[nodiscard]] Result<Progress> set_user_root(domain::Vcpu& vcpu, Mfn root, Budget& budget);
+namespace detail {
+void show_roots(domain::Vcpu& vcpu);
+}
 /// The views of a vCPU that is kept apart show its roots as they are now; called after every change of one. Needs
 /// Space::lock, or a vCPU that nobody else knows yet.
-void show_roots(domain::Vcpu& vcpu);
+inline void show_roots(domain::Vcpu& vcpu)
+{
+    if (vcpu.domain().space.separate) [[unlikely]]
+        detail::show_roots(vcpu);
+}
 /// Loads CR3 with the current root and forgets all translations.
 void load_current_root(domain::Vcpu const& vcpu);
 

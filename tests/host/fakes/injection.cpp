@@ -1,13 +1,15 @@
 // SPDX-License-Identifier: MIT
 /// Copies from and to guests, and the allocators, as tests see them: the hypervisor's own allocators with a door in front (the
 /// linker's --wrap, host.mk), and copies within the test's own memory. Addresses below 64 KiB fault.
+#include "fake_state.hpp"
 #include "injection.hpp"
 #include "mm/allocator.hpp"
 #include "mm/heap.hpp"
 
 #include <cstring>
 
-extern "C" void __sanitizer_symbolize_pc(void* pc, char const* format, char* text, std::size_t size);
+// Absent where lines are counted instead (`make coverage`).
+extern "C" [[gnu::weak]] void __sanitizer_symbolize_pc(void* pc, char const* format, char* text, std::size_t size);
 
 namespace rf::injection {
 
@@ -18,7 +20,8 @@ bool fails(Watch kind, void const* caller)
     if (control.watch != kind || ++control.steps != control.fail_at)
         return false;
     char text[400] = "";
-    __sanitizer_symbolize_pc(const_cast<void*>(caller), "%f %S", text, sizeof text);
+    if (__sanitizer_symbolize_pc)
+        __sanitizer_symbolize_pc(const_cast<void*>(caller), "%f %S", text, sizeof text);
     control.failed = text;
     return true;
 }
@@ -34,10 +37,16 @@ void note_read(void const* from, std::size_t bytes)
         control.reads.push_back({first, bytes});
 }
 
+[[nodiscard]] bool is_read_only(std::uint64_t address, std::size_t bytes)
+{
+    cpu::FakeState const& state = cpu::fake_state;
+    return address < state.read_only_end && address + bytes > state.read_only_begin;
+}
+
 [[nodiscard]] std::size_t copy(void* to, void const* from, std::size_t bytes, void const* caller)
 {
     if (reinterpret_cast<std::uint64_t>(to) < unmapped_below || reinterpret_cast<std::uint64_t>(from) < unmapped_below ||
-        fails(Watch::copies, caller))
+        is_read_only(reinterpret_cast<std::uint64_t>(to), bytes) || fails(Watch::copies, caller))
         return bytes;
     if (control.guest.bytes)
         note_read(from, bytes);

@@ -1,45 +1,11 @@
 // SPDX-License-Identifier: MIT
-/// The stand-ins that fake_state.hpp describes. Guest addresses below 64 KiB fault, as in every test.
+/// The stand-ins that fake_state.hpp describes; copies to and from guests are in injection.cpp.
 #include "fake_state.hpp"
 
 #include "cpu/xstate.hpp"
 #include "pvcpu/context.hpp"
 
 #include <cstring>
-
-namespace {
-
-bool faults(std::uint64_t address, std::size_t bytes)
-{
-    constexpr std::uint64_t unmapped_below = 0x10000;
-    return bytes && address < unmapped_below;
-}
-
-bool is_read_only(std::uint64_t address, std::size_t bytes)
-{
-    rf::cpu::FakeState const& state = rf::cpu::fake_state;
-    return address < state.read_only_end && address + bytes > state.read_only_begin;
-}
-
-} // namespace
-
-extern "C" {
-std::size_t guest_copy(void* to, void const* from, std::size_t bytes)
-{
-    auto const target = reinterpret_cast<std::uint64_t>(to);
-    if (faults(target, bytes) || faults(reinterpret_cast<std::uint64_t>(from), bytes) || is_read_only(target, bytes))
-        return bytes;
-    std::memcpy(to, from, bytes);
-    return 0;
-}
-std::uint64_t guest_copy_words(void* to, void const* from, std::uint64_t words) { return guest_copy(to, from, words * 8); }
-std::uint64_t guest_copy_dword(void* to, void const* from) { return guest_copy(to, from, 4); }
-std::size_t guest_clear(void* to, std::uint64_t, std::size_t bytes)
-{
-    std::memset(to, 0, bytes);
-    return 0;
-}
-}
 
 namespace rf::cpu {
 

@@ -170,8 +170,9 @@ TEST_F(Tables, LongValidationIsInterruptedAndGoesOn)
 
 TEST_F(Tables, EmptyStretchesAreCheap)
 {
-    // A process has a dozen tables with a few entries each. Thirty such tables, 15,000 entries, take one segment each way, though
-    // 4,096 is what a segment may look at one by one.
+    // A process has a dozen tables with a few entries each. Thirty such tables have 15,000 entries; a segment may look at 160 of
+    // them one by one, which would make a hundred segments.
+    constexpr unsigned few = 24;
     draw_tables(a);
     for (unsigned i = 0; i < 30; ++i) {
         slot(a[2], 12 * i) = entry(a[20 + i], link);
@@ -179,11 +180,11 @@ TEST_F(Tables, EmptyStretchesAreCheap)
             slot(a[20 + i], k) = entry(a[60], k % 2 ? read_write : readable);
     }
     ASSERT_EQ(pin(a, a[0], 4), 0);
-    EXPECT_EQ(segments, 1u);
+    EXPECT_LE(segments, few);
     EXPECT_EQ(state(a[60]).references(), 1u + 30 * 5);
     EXPECT_EQ(state(a[60]).type_count(), 30u * 2);
     ASSERT_EQ(unpin(a, a[0]), 0);
-    EXPECT_EQ(segments, 1u);
+    EXPECT_LE(segments, few);
     EXPECT_EQ(state(a[60]).references(), 1u);
     for (unsigned i = 0; i < 30; ++i)
         expect_type(a[20 + i], FrameType::none, 0);
