@@ -53,6 +53,10 @@ $(BUILD)/hypervisor/%.S.o: hypervisor/%.S
 -include tests/abi/abi.mk tests/images/images.mk tests/system/system.mk tests/models/models.mk tests/house/house.mk tests/image/image.mk tests/host/host.mk dom0-tools/tools.mk \
 	pv-drivers/drivers.mk pv-drivers/examples.mk tests/hostile/hostile.mk tests/fuzz/fuzz.mk tests/bench/bench.mk
 
+# images.mk is read before tools.mk. Without this two makes could link the same program at once: `make install` inside the image's
+# recipe, and the one around it.
+$(BUILD)/images/debian.img: $(DOM0_BINARIES)
+
 # ---- Debian packages that building and testing need ------------------------------------------------------------------
 
 PACKAGES := g++-12 make grub-common grub-pc-bin grub-efi-amd64-bin xorriso mtools cpio e2fsprogs qemu-system-x86 ovmf \

@@ -41,6 +41,6 @@ $(BUILD)/qemu10/run: tests/images/fetch-qemu10
 $(BUILD)/debian/complete: tests/images/debian.list tests/images/make-debian-root
 	$(image_lock) sh -c 'tests/images/make-debian-root $< $(BUILD)/debian/root && touch $@'
 $(BUILD)/images/debian.img: $(BUILD)/debian/complete tests/images/make-debian-disk $(shell find tests/images/debian-root dom0-tools/units -type f) \
-		tests/images/dom0-root/sbin/rf-agent $(BUILD)/images/guest.cpio.gz $(BUILD)/ringfort $(DOM0_BINARIES) $(BUILD)/dom0/rf-backd
+		tests/images/dom0-root/sbin/rf-agent $(BUILD)/images/guest.cpio.gz $(BUILD)/ringfort $(BUILD)/dom0/rf-backd
 	@rm -rf $(BUILD)/debian/installed; $(MAKE) --no-print-directory -s install DESTDIR=$(BUILD)/debian/installed
 	$(image_lock) tests/images/make-debian-disk $(BUILD)/debian/root $(BUILD)/debian/installed $(BUILD)/images/guest.cpio.gz $@
