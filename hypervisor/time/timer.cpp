@@ -180,11 +180,21 @@ void Timer::cancel()
 
 void Timer::cancel_and_wait()
 {
-    do {
-        cancel();
+    while (true) {
+        {
+            // Both under the lock: without it a callback that arms its timer again can go from "armed" to "under way" between
+            // a look at the one and a look at the other.
+            HomeLock const lock{cpu_, lock_of};
+            if (armed()) {
+                queues[cpu_.load(relaxed)].remove(*this);
+                deadline_.store(never, release);
+            }
+            if (callbacks_.load(acquire) == 0)
+                return;
+        }
         while (callbacks_.load(acquire) != 0)
             cpu::relax();
-    } while (armed());
+    }
 }
 
 void Timer::move_to(CpuId cpu)
