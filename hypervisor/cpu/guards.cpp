@@ -67,7 +67,7 @@ Guards choose_guards(GuardFacts const& facts, GuardWishes const& wishes)
     // Who keeps branch targets of rings apart may still let their history through.
     bool const history = facts.vendor == Vendor::intel && branches == BranchGuard::always &&
                          !has(facts.capabilities, capability::bhi_no);
-    bool const by_register = facts.history_control && settle(wishes.history, history);
+    bool const forget = settle(wishes.history, history);
     return {
         .separate_control = settle(wishes.separate_control, apart),
         .separate_guests = settle(wishes.separate_guests, apart),
@@ -78,8 +78,8 @@ Guards choose_guards(GuardFacts const& facts, GuardWishes const& wishes)
         // With SMEP a return that is foretold wrongly cannot lead into the guest's own code.
         .returns = settle(wishes.returns, !facts.smep && !in_order(facts)),
         .branches = settle(wishes.branches, true) ? branches : BranchGuard::none,
-        .history_by_loop = !facts.history_control && settle(wishes.history, history),
-        .history_by_register = by_register,
+        .history_by_loop = !facts.history_control && forget,
+        .history_by_register = facts.history_control && forget,
         .predictor = facts.predictor_barrier && settle(wishes.predictor, true),
     };
 }

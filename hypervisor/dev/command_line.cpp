@@ -129,19 +129,10 @@ bool apply_nosmp(Options& options, Word const& word)
 }
 
 /// Measures against speculative execution; Xen's words (xen-command-line, `xpti`, `pv-l1tf` and `spec-ctrl`).
-bool apply_page_table_isolation(Options& options, Word const& word)
+template <bool (*Read)(std::string_view, cpu::GuardWishes&)>
+bool apply_guards(Options& options, Word const& word)
 {
-    return option_values::page_table_isolation(word.has_value ? word.value : word.negated ? "no" : "yes", options.guards);
-}
-
-bool apply_absent_entries(Options& options, Word const& word)
-{
-    return option_values::absent_entries(word.has_value ? word.value : word.negated ? "no" : "yes", options.guards);
-}
-
-bool apply_speculation_control(Options& options, Word const& word)
-{
-    return option_values::speculation_control(word.has_value ? word.value : word.negated ? "no" : "yes", options.guards);
+    return Read(word.has_value ? word.value : word.negated ? "no" : "yes", options.guards);
 }
 
 /// Options that change nothing here: most concern BIOS calls, which we never make.
@@ -169,15 +160,15 @@ constexpr Known known_options[] = {
     {"maxcpus", apply_number<&Options::max_cpus>},
     {"noreboot", apply_boolean<&Options::reboot, false>},
     {"nosmp", apply_nosmp},
-    {"pv-l1tf", apply_absent_entries},
+    {"pv-l1tf", apply_guards<option_values::absent_entries>},
     {"placeholder", accept}, // GRUB's scripts write this word
     {"real-mode", accept},
     {"reboot", apply_reboot},
-    {"spec-ctrl", apply_speculation_control},
+    {"spec-ctrl", apply_guards<option_values::speculation_control>},
     {"sync_console", accept}, // the console always is
     {"tsc_deadline", apply_boolean<&Options::tsc_deadline>},
     {"vga", apply_vga},
-    {"xpti", apply_page_table_isolation},
+    {"xpti", apply_guards<option_values::page_table_isolation>},
 };
 
 Known const* find(std::string_view name)

@@ -52,12 +52,4 @@ inline void follow(Space& space, Mfn table, unsigned index, Entry value)
         detail::follow_in_views(space, table, index, value);
 }
 
-/// The slots of a view that a guest must not see anything in: all of the hypervisor's but the M2P for guests (256), the
-/// domain's own area (260) and the doors (261).
-[[nodiscard]] constexpr bool hidden_in_views(unsigned slot)
-{
-    return slot > table_index(address_map::m2p_guest, 4) && slot <= address_map::last_hypervisor_slot &&
-           slot != table_index(address_map::domain_area, 4) && slot != table_index(address_map::image, 4);
-}
-
 } // namespace rf::pvmmu

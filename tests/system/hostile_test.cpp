@@ -26,7 +26,7 @@ namespace fs = std::filesystem;
 
 long wanted_operations() {
     const char* wanted = std::getenv("RF_HOSTILE_OPERATIONS");
-    return wanted != nullptr ? std::atol(wanted) : 250'000;
+    return wanted != nullptr ? std::atol(wanted) : 300'000;
 }
 const char* runs_file() { return std::getenv("RF_HOSTILE_RUNS"); }
 constexpr auto life_limit = 60s;
