@@ -157,7 +157,7 @@ protected:
         if (hypervisor_from_environment() == Hypervisor::xen) return;
         constexpr auto for_guests = "0xffff800000000000", for_us = "0xffff808000000000", frame_table = "0xffff810000000000",
                        text = "0xffff828000200000", direct_map = "0xffff830000100000";
-        run("for c in $(seq $(nproc)); do (while :; do :; done) > /dev/null 2>&1 & done; echo $! > /dev/null");
+        run("for c in $(seq $(nproc)); do (while :; do :; done) > /dev/null 2>&1 & done");
         std::vector<std::string> seen;
         for (int attempt = 0; attempt < 100 && seen.empty(); ++attempt) {
             std::vector<std::string> questions{"stop", "info registers"};

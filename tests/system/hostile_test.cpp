@@ -133,7 +133,7 @@ TEST_F(Hostile, NeighboursDoNotNotice) {
     EXPECT_EQ(run("grep WRONG " + console_log("neighbour") + " || true"), "");
     EXPECT_GT(rounds(), rounds_before) << "the neighbour did no work meanwhile";
     run("rf destroy neighbour");
-    expect_nothing_left(before, 32);  // tables of Dom0's handles, which keep their greatest size
+    expect_nothing_left(before, 16);
     STEP(machine().power_off());
     expect_healthy_log();
 }

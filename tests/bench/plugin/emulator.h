@@ -20,6 +20,7 @@ enum InlineOperation { add_u64 = 0 };
 
 void qemu_plugin_register_vcpu_tb_trans_cb(PluginId id, TranslationCallback callback);
 void qemu_plugin_register_vcpu_insn_exec_cb(qemu_plugin_insn* instruction, ExecutionCallback callback, RegisterAccess access, void* context);
+void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb* block, ExecutionCallback callback, RegisterAccess access, void* context);
 void qemu_plugin_register_vcpu_tb_exec_inline(qemu_plugin_tb* block, InlineOperation operation, void* target, std::uint64_t value);
 void qemu_plugin_register_atexit_cb(PluginId id, EndCallback callback, void* context);
 std::size_t qemu_plugin_tb_n_insns(const qemu_plugin_tb* block);

@@ -21,10 +21,6 @@
 
 extern "C" __attribute__((visibility("default"))) int qemu_plugin_version;
 int qemu_plugin_version = 1;
-extern "C" {
-void qemu_plugin_register_vcpu_tb_exec_cb(qemu_plugin_tb* block, ExecutionCallback callback, RegisterAccess access, void* context);
-std::uint64_t qemu_plugin_tb_vaddr(const qemu_plugin_tb* block);
-}
 
 namespace {
 
