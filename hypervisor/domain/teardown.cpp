@@ -44,16 +44,16 @@ void stop(Domain& domain)
     while (domain.teardown.frames_left > 0) {
         if (pvmmu::drain(space, budget) == Progress::more || !budget.spend(4))
             return Progress::more;
-        mm::Frame* frame = domain.memory.first();
-        if (!frame)
-            break;
+        auto const mfn = domain.memory.visit_first();
         --domain.teardown.frames_left;
-        domain.memory.rotate(*frame);
-        Mfn const mfn = mm::frames.number(*frame);
-        if (frame->load().pinned())
-            (void)pvmmu::unpin(space, mfn); // cannot fail: it is ours and pinned
-        else if (frame->load().partial() && mm::table_level(frame->load().type()))
-            pvmmu::abandon(space, mfn);
+        if (!mfn)
+            continue;
+        mm::FrameState const state = mm::frames[*mfn].load();
+        if (state.pinned())
+            (void)pvmmu::unpin(space, *mfn); // cannot fail: it is ours and pinned
+        else if (state.partial() && mm::table_level(state.type()))
+            pvmmu::abandon(space, *mfn);
+        mm::drop_reference(*mfn);
     }
     return pvmmu::drain(space, budget);
 }
@@ -64,13 +64,13 @@ void stop(Domain& domain)
     while (domain.teardown.frames_left > 0) {
         if (!budget.spend(4))
             return Progress::more;
-        mm::Frame* frame = domain.memory.first();
-        if (!frame)
-            break;
+        auto const mfn = domain.memory.visit_first();
         --domain.teardown.frames_left;
-        domain.memory.rotate(*frame);
-        if (frame->load().allocated())
-            (void)domain.memory.give_up(mm::frames.number(*frame)); // cannot fail: it is ours and allocated
+        if (!mfn)
+            continue;
+        if (mm::frames[*mfn].load().allocated())
+            (void)domain.memory.give_up(*mfn); // cannot fail: it is ours and allocated
+        mm::drop_reference(*mfn);
     }
     return Progress::done;
 }

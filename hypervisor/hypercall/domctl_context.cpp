@@ -17,6 +17,8 @@ using Extended = xen::xen_domctl_ext_vcpucontext;
 [[nodiscard]] Status load(Domain& domain, domain::Vcpu& vcpu, Context const& context)
 {
     LockGuard guard(domain.control_lock); // a vCPU of the domain may be initialising this one
+    if (domain.life.load(acquire) != domain::LifeState::alive)
+        return fail(Errno::esrch);
     TRY(pvcpu::load_context(vcpu, context));
     bool const online = context.flags & xen::VGCF_online;
     if (online != vcpu.is_up())

@@ -24,8 +24,7 @@ using pvmmu::Preserve;
 /// Continuation mark in the count argument (MMU_UPDATE_PREEMPTED): *done already counts earlier segments.
 constexpr std::uint32_t preempted = 0x80000000u;
 constexpr std::uint32_t chunk = 16;
-/// What one segment may do: a unit comes to 300 instructions at worst (docs/security/bounds.md).
-constexpr std::uint32_t units_per_segment = 160;
+using pvmmu::units_per_segment;
 
 /// A domain that a call is about. The caller itself needs no reference: it lives as long as its call.
 class Party {

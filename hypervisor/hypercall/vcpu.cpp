@@ -37,7 +37,8 @@ Outcome initialise(Call& call, Vcpu& target)
     LockGuard const guard{call.domain.control_lock};
     if (target.initialised.load(acquire))
         return fail(Errno::eexist);
-    TRY(pvcpu::load_context(target, *context));
+    if (Status const loaded = pvcpu::load_context(target, *context); !loaded)
+        return loaded.error() == Errno::eagain ? Outcome::again(call) : fail(loaded.error());
     if (context->flags & xen::VGCF_online)
         scheduler.bring_up(target);
     return Outcome::ok();

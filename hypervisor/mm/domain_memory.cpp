@@ -169,17 +169,17 @@ void DomainMemory::unlink(Frame& frame, FrameType type)
         cpu::raise(cpu::Work::deferred);
 }
 
-Frame* DomainMemory::first()
+Result<Mfn> DomainMemory::visit_first()
 {
-    LockGuard guard(lock_);
-    return head_ ? &frame_of(head_) : nullptr;
-}
-
-void DomainMemory::rotate(Frame& frame)
-{
-    LockGuard guard(lock_);
+    LockGuard guard(lock_); // on our list it stays ours: whoever frees it unlinks it first
+    if (!head_)
+        return fail(Errno::enoent);
+    Frame& frame = frame_of(head_);
     detach(frame);
     link(frame);
+    Mfn const mfn = frames.number(frame);
+    TRY(take_reference(mfn, id_));
+    return mfn;
 }
 
 } // namespace rf::mm

@@ -53,10 +53,9 @@ public:
     void take_over(Mfn first, std::uint64_t count);
     /// Takes a freed frame off the list (called by mm when the last reference of an owned frame goes).
     void unlink(Frame& frame, FrameType type);
-    /// First owned frame, or null; for teardown.
-    [[nodiscard]] Frame* first();
-    /// Moves the frame to the end of the list (teardown that must come back to it).
-    void rotate(Frame& frame);
+    /// A step of teardown's walk: moves the first owned frame to the end of the list and takes a reference on it for the
+    /// caller, so that nobody else frees it meanwhile. Errno::enoent: none is left; Errno::ebusy: somebody is freeing it.
+    [[nodiscard]] Result<Mfn> visit_first();
 
     [[nodiscard]] std::uint64_t pages() const { return pages_.load(relaxed); }
     [[nodiscard]] std::uint64_t limit() const { return limit_.load(relaxed); }

@@ -38,9 +38,9 @@ using Context = xen::vcpu_guest_context;
     for (xen::trap_info const& trap : context.trap_ctxt)
         if (!is_canonical(trap.address))
             return fail(Errno::einval);
-    if (context.gdt_ents > xen::FIRST_RESERVED_GDT_ENTRY || context.ldt_ents > 8192 || context.ldt_base & ~page_mask)
+    if (context.gdt_ents > xen::FIRST_RESERVED_GDT_ENTRY || context.ldt_base & ~page_mask)
         return fail(Errno::einval);
-    return {};
+    return check_ldt(context.ldt_base, context.ldt_ents);
 }
 
 /// An initialised vCPU keeps its page tables and descriptor tables; toolstacks write a context back unchanged but for
@@ -55,17 +55,25 @@ using Context = xen::vcpu_guest_context;
     return same ? Status{} : fail(Errno::eopnotsupp);
 }
 
-[[nodiscard]] Result<Progress> take_root(Vcpu& vcpu, Mfn PvState::*which, Mfn root)
+/// Replaces one of the roots of a vCPU that does not run; the new one is counted before the old one is let go, and what
+/// that one held is given back by whoever drains next. Errno::eagain: repeat.
+[[nodiscard]] Status hold_root(Vcpu& vcpu, Mfn PvState::*which, Mfn root)
 {
     pvmmu::Space& space = vcpu.domain().space;
-    Budget budget{entries_per_segment};
+    Budget budget{pvmmu::units_per_segment};
     LockGuard guard(space.lock);
-    if (pvmmu::drain(space, budget) == Progress::more ||
-        TRY(pvmmu::take_table(space, root, 4, budget)) == Progress::more)
+    if (pvmmu::drain(space, budget) == Progress::more)
+        return fail(Errno::eagain);
+    Mfn const old = vcpu.pv.*which;
+    if (old == root)
+        return {};
+    if (root.valid() && TRY(pvmmu::take_table(space, root, 4, budget)) == Progress::more)
         return fail(Errno::eagain);
     vcpu.pv.*which = root;
     show_roots(vcpu);
-    return Progress::done;
+    if (old.valid())
+        pvmmu::drop_table(space, old);
+    return {};
 }
 
 [[nodiscard]] Status take_tables(Vcpu& vcpu, Context const& context)
@@ -77,18 +85,19 @@ using Context = xen::vcpu_guest_context;
     for (unsigned i = 0; i < 14; ++i)
         gdt[i] = Mfn{context.gdt_frames[i]};
     TRY(set_gdt(vcpu, gdt, static_cast<unsigned>(context.gdt_ents)));
-    Status taken{};
-    if (auto root = take_root(vcpu, &PvState::kernel_root, kernel_root); !root)
-        taken = fail(root.error());
-    else if (Mfn const user = root_of(context.ctrlreg[1]); user.valid())
-        if (root = take_root(vcpu, &PvState::user_root, user); !root)
-            taken = fail(root.error());
-    if (!taken) {
-        Budget budget{~0u};
-        (void)release_roots(vcpu, budget); // finishes: the budget is not limited
-        return taken;
-    }
+    TRY(hold_root(vcpu, &PvState::kernel_root, kernel_root));
+    TRY(hold_root(vcpu, &PvState::user_root, root_of(context.ctrlreg[1])));
     return set_ldt(vcpu, context.ldt_base, static_cast<unsigned>(context.ldt_ents));
+}
+
+/// Gives back what a refused context has brought. A root whose undoing would take too long now stays the vCPU's, until its
+/// next context or its end.
+void forget_tables(Vcpu& vcpu)
+{
+    (void)set_ldt(vcpu, 0, 0); // none of the three takes anything
+    (void)hold_root(vcpu, &PvState::user_root, invalid_mfn);
+    (void)hold_root(vcpu, &PvState::kernel_root, invalid_mfn);
+    (void)set_gdt(vcpu, {}, 0);
 }
 
 void load_handlers(PvState& pv, Context const& context)
@@ -134,10 +143,13 @@ void load_registers(Vcpu& vcpu, Context const& context)
 Status load_context(Vcpu& vcpu, Context const& context)
 {
     TRY(check(context));
-    if (vcpu.initialised.load(acquire))
+    if (vcpu.initialised.load(acquire)) {
         TRY(check_unchanged(vcpu.pv, context));
-    else
-        TRY(take_tables(vcpu, context));
+    } else if (Status taken = take_tables(vcpu, context); !taken) {
+        if (taken.error() != Errno::eagain)
+            forget_tables(vcpu);
+        return taken;
+    }
     load_handlers(vcpu.pv, context);
     load_registers(vcpu, context);
     vcpu.initialised.store(true, release);

@@ -14,6 +14,7 @@
 #include "pvcpu/msr.hpp"
 #include "pvcpu/port_io.hpp"
 #include "pvcpu/roots.hpp"
+#include "pvmmu/tables.hpp"
 
 #include <cstring>
 
@@ -51,7 +52,7 @@ void store_pair(Registers& regs, std::uint64_t value)
     case 0: TRY(write_cr0(vcpu, value)); return Progress::done;
     case 2: shared(vcpu.events.info().arch.cr2).store(value, relaxed); return Progress::done;
     case 3: {
-        Budget budget{entries_per_segment};
+        Budget budget{pvmmu::units_per_segment};
         return set_kernel_root(vcpu, Mfn{xen::xen_cr3_to_pfn(value)}, budget);
     }
     case 4: write_cr4(vcpu, value); return Progress::done;

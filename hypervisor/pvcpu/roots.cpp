@@ -119,11 +119,17 @@ Status set_gdt(Vcpu& vcpu, std::span<Mfn const> frames, unsigned entries)
     return {};
 }
 
-Status set_ldt(Vcpu& vcpu, std::uint64_t base, unsigned entries)
+Status check_ldt(std::uint64_t base, std::uint64_t entries)
 {
     constexpr unsigned max_entries = 8192;
     if (entries > max_entries || (entries && ((base & ~page_mask) || !address_map::guest_range_ok(base, entries * 8ull))))
         return fail(Errno::einval);
+    return {};
+}
+
+Status set_ldt(Vcpu& vcpu, std::uint64_t base, unsigned entries)
+{
+    TRY(check_ldt(base, entries));
     PvState& pv = vcpu.pv;
     domain::Domain& owner = vcpu.domain();
     LockGuard guard(owner.space.lock);

@@ -32,7 +32,7 @@ using pvmmu::Entry;
 {
     pvmmu::Space& space = vcpu.domain().space;
     LockGuard guard(space.lock);
-    Budget budget{entries_per_segment};
+    Budget budget{pvmmu::units_per_segment};
     if (pvmmu::drain(space, budget) == Progress::more)
         return fail(Errno::eagain);
     pvmmu::EntryPlace const place = TRY(written_entry(vcpu, address));

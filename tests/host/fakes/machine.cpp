@@ -5,6 +5,7 @@
 #include "cpu/current.hpp"
 #include "cpu/descriptor_tables.hpp"
 #include "cpu/insn.hpp"
+#include "cpu/local_apic.hpp"
 #include "cpu/tlb.hpp"
 #include "fake_tlb.hpp"
 
@@ -60,6 +61,8 @@ void load_root_and_flush(Mfn root)
 }
 
 CpuMask online() { return CpuMask{fake_tlb.online}; }
+
+std::uint32_t local_apic::id_of(CpuId cpu) { return cpu; }
 
 void load_ldt_window(std::uint64_t, unsigned entries) { fake_registers.ldt = entries ? selector::ldt : 0; }
 

@@ -3,7 +3,6 @@
 #include "fake_state.hpp"
 
 #include "cpu/xstate.hpp"
-#include "pvcpu/context.hpp"
 
 #include <cstring>
 
@@ -23,6 +22,8 @@ Status ExtendedState::set_xcr0(std::uint64_t value)
     return {};
 }
 std::span<std::byte const> ExtendedState::image() const { return {storage_, xstate_size(fake_state.components)}; }
+void ExtendedState::read_legacy(std::span<std::byte, 512> to) const { std::memcpy(to.data(), storage_, to.size()); }
+void ExtendedState::write_legacy(std::span<std::byte const, 512> from) { std::memcpy(storage_, from.data(), from.size()); }
 Status ExtendedState::write_image(std::span<std::byte const> from)
 {
     if (from.size() != xstate_size(fake_state.components))
@@ -32,25 +33,3 @@ Status ExtendedState::write_image(std::span<std::byte const> from)
 }
 
 } // namespace rf::cpu
-
-namespace rf::pvcpu {
-
-Status load_context(domain::Vcpu& vcpu, xen::vcpu_guest_context const& context)
-{
-    if (!cpu::fake_state.refusals.empty()) {
-        Errno const error = cpu::fake_state.refusals.back();
-        cpu::fake_state.refusals.pop_back();
-        return fail(error);
-    }
-    cpu::fake_state.loaded = context;
-    vcpu.initialised.store(true, release);
-    return {};
-}
-
-void save_context(domain::Vcpu const& vcpu, xen::vcpu_guest_context& context)
-{
-    context = cpu::fake_state.loaded;
-    context.user_regs = vcpu.saved;
-}
-
-} // namespace rf::pvcpu

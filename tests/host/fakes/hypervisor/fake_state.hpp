@@ -1,21 +1,16 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /// What hypercalls meet beyond page tables, as a test on the host sets it: features of the processor, extended registers
-/// of vCPUs, how the loading of a context ends, and guest memory that can be read but not written.
+/// of vCPUs, and guest memory that can be read but not written.
 
 #include "base/result.hpp"
 #include "cpu/features.hpp"
-#include "xen/trap.h"
-
-#include <vector>
 
 namespace rf::cpu {
 
 struct FakeState {
     Features features;                  ///< of cpu::host()
     std::uint64_t components = 7;       ///< extended state that the processor has
-    std::vector<Errno> refusals;        ///< answers to the next contexts that are loaded, the last one first
-    xen::vcpu_guest_context loaded{};   ///< the last context that was accepted
     std::uint64_t read_only_begin = 0;  ///< guest addresses to which no copy goes
     std::uint64_t read_only_end = 0;
 };

@@ -44,10 +44,12 @@ public:
     }
     ~Owner()
     {
-        while (mm::Frame* frame = memory.first()) {
-            Mfn const mfn = mm::frames.number(*frame);
-            if (!memory.give_up(mfn) || memory.first() == frame) {
-                ADD_FAILURE() << "frame " << mfn.value << " of domain " << memory.id().value << " is still referenced";
+        while (auto const mfn = memory.visit_first()) {
+            bool const was_ours = memory.give_up(*mfn).has_value();
+            bool const last = references(*mfn) == 1;
+            mm::drop_reference(*mfn);
+            if (!was_ours || !last) {
+                ADD_FAILURE() << "frame " << mfn->value << " of domain " << memory.id().value << " is still referenced";
                 break;
             }
         }

@@ -1,9 +1,7 @@
 // SPDX-License-Identifier: MIT
-// vCPUs of other domains as toolstacks handle them: contexts in and out, the callbacks that a context has no room for, what
-// a vCPU does, and the interrupt that nobody masks.
+// vCPUs of other domains as toolstacks handle them: the callbacks that a context has no room for, what a vCPU does, and the
+// interrupt that nobody masks. Contexts: pvcpu/context_test.cpp.
 #include "world.hpp"
-
-#include "fake_state.hpp"
 
 #include <cstddef>
 
@@ -13,51 +11,7 @@ namespace {
 class DomctlVcpu : public World {
 protected:
     ~DomctlVcpu() override { guest->pause(); } // as destroydomain does first
-    std::int64_t context(std::uint32_t command, void* place, std::uint32_t vcpu = 0)
-    {
-        auto op = request(command);
-        op.u.vcpucontext = {.vcpu = vcpu, .ctxt = {address(place)}};
-        return control_domain(op);
-    }
-    std::int64_t set(xen::vcpu_guest_context& from) { return context(xen::XEN_DOMCTL_setvcpucontext, &from); }
 };
-
-TEST_F(DomctlVcpu, AContextStartsAndStopsIt)
-{
-    xen::vcpu_guest_context wanted{}, got{};
-    wanted.flags = xen::VGCF_online | xen::VGCF_in_kernel;
-    wanted.kernel_sp = 0x1234;
-    EXPECT_FALSE(guest->vcpu(0)->is_up());
-    EXPECT_EQ(context(xen::XEN_DOMCTL_getvcpucontext, &got), to_guest(Errno::enodata)) << "never had one";
-    EXPECT_EQ(set(wanted), 0);
-    EXPECT_TRUE(guest->vcpu(0)->is_up());
-    EXPECT_EQ(cpu::fake_state.loaded.kernel_sp, 0x1234u);
-    guest->vcpu(0)->saved.rip = 0x8888;
-    EXPECT_EQ(context(xen::XEN_DOMCTL_getvcpucontext, &got), 0);
-    EXPECT_EQ(got.user_regs.rip, 0x8888u);
-    EXPECT_EQ(got.kernel_sp, 0x1234u);
-    wanted.flags = xen::VGCF_in_kernel;
-    EXPECT_EQ(set(wanted), 0);
-    EXPECT_FALSE(guest->vcpu(0)->is_up());
-    EXPECT_EQ(context(xen::XEN_DOMCTL_getvcpucontext, reinterpret_cast<void*>(0x1000)), to_guest(Errno::efault));
-}
-
-TEST_F(DomctlVcpu, AContextThatIsRefusedChangesNothing)
-{
-    xen::vcpu_guest_context wanted{};
-    wanted.flags = xen::VGCF_online;
-    cpu::fake_state.refusals = {Errno::einval};
-    EXPECT_EQ(set(wanted), to_guest(Errno::einval));
-    EXPECT_FALSE(guest->vcpu(0)->is_up());
-    EXPECT_EQ(context(xen::XEN_DOMCTL_setvcpucontext, reinterpret_cast<void*>(0x1000)), to_guest(Errno::efault));
-    EXPECT_EQ(context(xen::XEN_DOMCTL_setvcpucontext, &wanted, 1), to_guest(Errno::einval)) << "no such vCPU";
-    EXPECT_EQ(context(xen::XEN_DOMCTL_getvcpucontext, &wanted, 1), to_guest(Errno::einval));
-    // Page tables that take long are validated in pieces.
-    cpu::fake_state.refusals = {Errno::eagain, Errno::eagain};
-    EXPECT_EQ(set(wanted), 0);
-    EXPECT_EQ(segments, 3u);
-    EXPECT_TRUE(guest->vcpu(0)->is_up());
-}
 
 TEST_F(DomctlVcpu, CallbacksOfOldSystemCalls)
 {
@@ -104,9 +58,7 @@ TEST_F(DomctlVcpu, WhatItDoes)
     EXPECT_EQ(op.u.getvcpuinfo.running, 0);
     EXPECT_EQ(op.u.getvcpuinfo.cpu_time, 0u) << "it never ran";
     EXPECT_EQ(op.u.getvcpuinfo.cpu, guest->vcpu(0)->cpu());
-    xen::vcpu_guest_context context{};
-    context.flags = xen::VGCF_online;
-    ASSERT_EQ(set(context), 0);
+    sched::scheduler.bring_up(*guest->vcpu(0));
     EXPECT_EQ(control_domain(op), 0);
     EXPECT_EQ(op.u.getvcpuinfo.online, 1);
     op.u.getvcpuinfo.vcpu = 1;

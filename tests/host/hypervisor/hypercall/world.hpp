@@ -197,6 +197,8 @@ namespace rf::cpu {
 [[gnu::weak]] std::size_t xstate_size(std::uint64_t) { return 512; }
 [[gnu::weak]] ExtendedState::ExtendedState() = default;
 [[gnu::weak]] Status ExtendedState::set_xcr0(std::uint64_t) { return fail(Errno::einval); }
+[[gnu::weak]] void ExtendedState::read_legacy(std::span<std::byte, 512>) const {}
+[[gnu::weak]] void ExtendedState::write_legacy(std::span<std::byte const, 512>) {}
 [[gnu::weak]] Status ExtendedState::write_image(std::span<std::byte const>) { return fail(Errno::einval); }
 [[gnu::weak]] std::span<std::byte const> ExtendedState::image() const { return {}; }
 } // namespace rf::cpu
@@ -220,9 +222,6 @@ namespace pci {
 } // namespace rf::dev
 
 namespace rf::pvcpu {
-[[gnu::weak]] Progress release_roots(domain::Vcpu&, Budget&) { return Progress::done; }
-[[gnu::weak]] Status load_context(domain::Vcpu&, xen::vcpu_guest_context const&) { return fail(Errno::einval); }
-[[gnu::weak]] void save_context(domain::Vcpu const&, xen::vcpu_guest_context&) {}
 [[gnu::weak]] void write_hypercall_page(std::span<std::byte, page_size>) {}
 [[gnu::weak]] CpuidPolicy const& system_policy(PolicyKind)
 {
