@@ -36,4 +36,7 @@ struct Rights {
     [[nodiscard]] bool drives_devices() const { return !ports.empty() || !device_frames.empty(); }
 };
 
+/// What most domains have.
+inline constinit Rights const no_rights{};
+
 } // namespace rf

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "cpu/xstate.hpp"
 
+#include "base/panic.hpp"
 #include "cpu/features.hpp"
 #include "cpu/registers.hpp"
 
@@ -19,6 +20,10 @@ constexpr std::size_t header_end = 576;
 constexpr std::uint32_t default_mxcsr = 0x1f80;
 /// MXCSR bits that every 64-bit processor has; DAZ included.
 constexpr std::uint32_t mxcsr_mask = 0xffff;
+/// Every supported component in standard form: AVX-512 ends here on Intel's layout, earlier on AMD's.
+constexpr std::size_t capacity = 2688;
+/// What the XSAVE family asks for.
+constexpr std::size_t alignment = 64;
 
 template <class T>
 void put(std::byte* area, std::size_t offset, T value) { std::memcpy(area + offset, &value, sizeof value); }
@@ -37,7 +42,7 @@ template <class T>
     return static_cast<std::size_t>(place.eax) + place.ebx;
 }
 
-[[nodiscard]] std::uint64_t choose_xcr0(std::size_t capacity)
+[[nodiscard]] std::uint64_t choose_xcr0()
 {
     Features const& f = host();
     std::uint64_t chosen = xcr0::x87 | xcr0::sse;
@@ -61,7 +66,7 @@ constinit std::uint64_t chosen_xcr0 = 0;
 std::uint64_t supported_xcr0()
 {
     if (!chosen_xcr0)
-        chosen_xcr0 = choose_xcr0(ExtendedState::capacity);
+        chosen_xcr0 = choose_xcr0();
     return chosen_xcr0;
 }
 
@@ -76,18 +81,18 @@ std::size_t xstate_size(std::uint64_t components)
     return size;
 }
 
-ExtendedState::ExtendedState() { reset(); }
+std::size_t ExtendedState::room() { return (xstate_size(supported_xcr0()) + alignment - 1) & ~(alignment - 1); }
 
-std::byte* ExtendedState::area()
+ExtendedState::ExtendedState(std::span<std::byte> memory) : area_(memory.first(room()))
 {
-    auto const start = reinterpret_cast<std::uintptr_t>(storage_);
-    return storage_ + (-start & (alignment - 1));
+    require(reinterpret_cast<std::uintptr_t>(area()) % alignment == 0, "an XSAVE area is aligned");
+    reset();
 }
 
 void ExtendedState::reset()
 {
     xcr0_ = xcr0::x87;
-    std::memset(storage_, 0, sizeof storage_);
+    std::memset(area(), 0, area_.size());
     put<std::uint16_t>(area(), offset_fcw, 0x37f);
     put<std::uint32_t>(area(), offset_mxcsr, default_mxcsr);
     put<std::uint64_t>(area(), offset_present, host().xsave ? xcr0::x87 | xcr0::sse : 0);
@@ -161,7 +166,7 @@ void ExtendedState::read_legacy(std::span<std::byte, 512> to) const
 
 void ExtendedState::write_legacy(std::span<std::byte const, 512> from)
 {
-    std::memset(area(), 0, capacity);
+    std::memset(area(), 0, area_.size());
     std::memcpy(area(), from.data(), from.size());
     std::memset(area() + 464, 0, legacy_size - 464); // the end of the legacy area is ours to define
     sanitise_mxcsr();
@@ -179,7 +184,7 @@ Status ExtendedState::write_image(std::span<std::byte const> from)
                                             [](std::byte b) { return b == std::byte{0}; });
     if (present & ~supported_xcr0() || !reserved_clear || from.size() < xstate_size(present))
         return fail(Errno::einval);
-    std::memset(area(), 0, capacity);
+    std::memset(area(), 0, area_.size());
     std::memcpy(area(), from.data(), std::min(from.size(), xstate_size(supported_xcr0())));
     sanitise_mxcsr();
     return {};

@@ -18,8 +18,10 @@ namespace rf::cpu {
 
 class ExtendedState {
 public:
-    /// Starts clean (see reset).
-    ExtendedState();
+    /// Bytes of memory that each one needs on this machine.
+    [[nodiscard]] static std::size_t room();
+    /// In memory of room() bytes, aligned to 64, that lives as long. Starts clean (see reset).
+    explicit ExtendedState(std::span<std::byte> memory);
     ExtendedState(ExtendedState const&) = delete;
     ExtendedState& operator=(ExtendedState const&) = delete;
 
@@ -46,17 +48,12 @@ public:
     [[nodiscard]] Status write_image(std::span<std::byte const> from);
 
 private:
-    /// Room for every supported component in standard form: AVX-512 ends at 2688 on Intel's layout, earlier on AMD's.
-    static constexpr std::size_t capacity = 2688;
-    static constexpr std::size_t alignment = 64;
-    friend std::uint64_t supported_xcr0();
-
-    [[nodiscard]] std::byte* area();
-    [[nodiscard]] std::byte const* area() const { return const_cast<ExtendedState*>(this)->area(); }
     void sanitise_mxcsr();
+    [[nodiscard]] std::byte* area() { return area_.data(); }
+    [[nodiscard]] std::byte const* area() const { return area_.data(); }
 
     std::uint64_t xcr0_ = 0;
-    std::byte storage_[capacity + alignment]{}; // objects are 16-byte aligned only; the area starts at the next multiple
+    std::span<std::byte> area_; ///< the XSAVE area, standard form
 };
 
 } // namespace rf::cpu

@@ -29,7 +29,7 @@ void real_out(std::uint16_t first, unsigned size, std::uint32_t value);
 template <class T>
 concept PortUser = requires(T const& domain) {
     { domain.is_control() } -> std::same_as<bool>;
-    { domain.rights.ports.contains(0u, 0u) } -> std::same_as<bool>;
+    { domain.rights().ports.contains(0u, 0u) } -> std::same_as<bool>;
 };
 
 /// IN of 1, 2 or 4 bytes; never fails.
@@ -38,7 +38,7 @@ template <PortUser Domain>
 {
     if (port::is_virtual(first, size))
         return domain.is_control() ? port::virtual_in(first, size) : port::all_ones(size);
-    if (!domain.rights.ports.contains(first, first + size - 1))
+    if (!domain.rights().ports.contains(first, first + size - 1))
         return port::all_ones(size);
     return port::real_in(first, size);
 }
@@ -52,7 +52,7 @@ void guest_out(Domain const& domain, std::uint16_t first, unsigned size, std::ui
             port::virtual_out(first, size, value);
         return;
     }
-    if (domain.rights.ports.contains(first, first + size - 1))
+    if (domain.rights().ports.contains(first, first + size - 1))
         port::real_out(first, size, value);
 }
 

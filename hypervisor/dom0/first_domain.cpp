@@ -73,7 +73,11 @@ namespace {
     for (VcpuId id = 0; id < configuration.max_vcpus; ++id)
         if (Status made = control->create_vcpu(id); !made)
             return refuse("no memory for its virtual processors", made.error());
-    if (Status filled = dev::fill_control_rights(control->rights, cpu::host().physical_address_bits); !filled)
+    LockGuard guard(control->control_lock);
+    auto const rights = control->own_rights();
+    if (!rights)
+        return refuse("no memory for its rights", rights.error());
+    if (Status filled = dev::fill_control_rights(**rights, cpu::host().physical_address_bits); !filled)
         return refuse("the hypervisor's own devices leave rights in too many pieces", filled.error());
     return control;
 }

@@ -17,11 +17,11 @@
 namespace rf::domain {
 
 Domain::Domain(DomainId id, Configuration const& configuration)
-    : memory(id), space(id, memory, rights), events(id, *this), grants(id), pirqs(*this),
+    : memory(id), space(id, memory), events(id, *this), grants(id), pirqs(*this),
       handle(configuration.handle), security_id(configuration.security_id), id_(id), role_(configuration.role),
-      max_vcpus_(configuration.max_vcpus)
+      max_vcpus_(configuration.max_vcpus),
+      cpuid_policy_(&pvcpu::system_policy(is_control() ? pvcpu::PolicyKind::control : pvcpu::PolicyKind::pv_default))
 {
-    cpuid_policy = pvcpu::system_policy(is_control() ? pvcpu::PolicyKind::control : pvcpu::PolicyKind::pv_default);
 }
 
 Status Domain::build(Configuration const& configuration)
@@ -70,13 +70,30 @@ Domain::~Domain()
         }
 }
 
+Result<Rights*> Domain::own_rights()
+{
+    if (!own_rights_) {
+        auto fresh = TRY(mm::Box<Rights>::make());
+        space.rights.store(fresh.get(), release);
+        own_rights_ = std::move(fresh);
+    }
+    return own_rights_.get();
+}
+
+void Domain::set_cpuid_policy(mm::Box<pvcpu::CpuidPolicy> policy)
+{
+    cpuid_policy_ = policy.get();
+    own_policy_ = std::move(policy);
+}
+
 Status Domain::create_vcpu(VcpuId id)
 {
     if (id >= max_vcpus_)
         return fail(Errno::einval);
     if (vcpu(id))
         return fail(Errno::eexist);
-    auto vcpu = TRY(mm::Box<Vcpu>::make(*this, id));
+    auto registers = TRY(mm::Array<std::byte>::make(cpu::ExtendedState::room()));
+    auto vcpu = TRY(mm::Box<Vcpu>::make(*this, id, std::move(registers)));
     if (space.separate)
         for (pvmmu::RootView* view : {&vcpu->kernel_view, &vcpu->user_view})
             TRY(view->create(space));

@@ -86,12 +86,20 @@ public:
     /// How this domain wants its runstate areas written.
     [[nodiscard]] time::RunstateProtocol runstate_protocol() const;
 
+    /// I/O ports, device memory, interrupts that it may touch.
+    [[nodiscard]] Rights const& rights() const { return *space.rights.load(acquire); }
+    /// The same to be changed; most domains have none, and no memory for them. Errno::enomem. Needs control_lock.
+    [[nodiscard]] Result<Rights*> own_rights();
+    /// What CPUID tells it: at first what its role is told.
+    [[nodiscard]] pvcpu::CpuidPolicy const& cpuid_policy() const { return *cpuid_policy_; }
+    /// While its vCPUs are paused; needs control_lock.
+    void set_cpuid_policy(mm::Box<pvcpu::CpuidPolicy> policy);
+
     [[nodiscard]] xen::shared_info* shared_info() const { return shared_info_; }
     [[nodiscard]] Mfn shared_info_frame() const { return shared_info_frame_; }
 
     Spinlock control_lock{LockRank::domain_control};
     sched::Group group;           ///< scheduling parameters
-    Rights rights;                ///< I/O ports, device memory, interrupts
     mm::DomainMemory memory;      ///< frames owned
     pvmmu::Space space;           ///< page tables and types
     event::EventTable events;
@@ -100,7 +108,6 @@ public:
 
     std::array<std::uint8_t, 16> handle{};
     std::uint32_t security_id = 0;
-    pvcpu::CpuidPolicy cpuid_policy;        ///< what CPUID tells it; starts as its role's
     Atomic<std::uint64_t> assists{0};       ///< vm_assist bits
     Atomic<std::int32_t> controller_pauses{0};
     Atomic<LifeState> life{LifeState::alive};
@@ -128,6 +135,9 @@ private:
     Role role_;
     unsigned max_vcpus_;
     std::array<Atomic<Vcpu*>, max_vcpus_per_domain> vcpus_{};
+    pvcpu::CpuidPolicy const* cpuid_policy_;
+    mm::Box<pvcpu::CpuidPolicy> own_policy_;
+    mm::Box<Rights> own_rights_;
     Mfn shared_info_frame_;
     xen::shared_info* shared_info_ = nullptr;
 };

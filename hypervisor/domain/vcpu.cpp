@@ -7,7 +7,11 @@
 
 namespace rf::domain {
 
-Vcpu::Vcpu(Domain& domain, VcpuId id) : Unit(domain.group), time(*this), domain_(domain), id_(id) {}
+Vcpu::Vcpu(Domain& domain, VcpuId id, mm::Array<std::byte> registers)
+    : Unit(domain.group), time(*this), registers(std::move(registers)),
+      xstate({this->registers.data(), this->registers.size()}), domain_(domain), id_(id)
+{
+}
 
 void Vcpu::timer_expired() { domain_.events.raise_virq(id_, xen::VIRQ_TIMER); }
 

@@ -4,8 +4,9 @@
 
 #include "base/types.hpp"
 #include "cpu/xstate.hpp"
-#include "event/vcpu_events.hpp"
 #include "domain/pv_state.hpp"
+#include "event/vcpu_events.hpp"
+#include "mm/heap.hpp"
 #include "pvmmu/root_view.hpp"
 #include "sched/unit.hpp"
 #include "time/vcpu_time.hpp"
@@ -17,7 +18,8 @@ class Domain;
 
 class Vcpu final : public sched::Unit, public time::VcpuTime::Listener {
 public:
-    Vcpu(Domain& domain, VcpuId id);
+    /// `registers` has room for its extended state (cpu::ExtendedState::room()).
+    Vcpu(Domain& domain, VcpuId id, mm::Array<std::byte> registers);
 
     [[nodiscard]] Domain& domain() const { return domain_; }
     [[nodiscard]] VcpuId id() const { return id_; }
@@ -35,6 +37,7 @@ public:
     event::VcpuEvents events; ///< vcpu_info, event queues, polling
     time::VcpuTime time;      ///< timers, runstate, time page
     pvmmu::RootView kernel_view, user_view; ///< what it runs on if its domain is kept apart
+    mm::Array<std::byte> registers; ///< the memory of xstate
     cpu::ExtendedState xstate;
     Atomic<bool> initialised{false}; ///< has a context (VCPUOP_initialise or setvcpucontext)
 

@@ -45,7 +45,7 @@ struct Channel {
 };
 static_assert(sizeof(Channel) == 24);
 
-inline constexpr unsigned channels_per_bucket = 128;
+inline constexpr unsigned channels_per_bucket = 64;
 
 /// Channels are made in buckets and live until the table is destroyed.
 struct Bucket {

@@ -33,8 +33,7 @@ Status Maptrack::init(std::uint32_t limit_frames)
 {
     if (limit_frames > max_frames)
         return fail(Errno::einval);
-    if (limit_frames > 0)
-        frames_ = TRY(mm::Array<MapRecord*>::make(limit_frames));
+    limit_frames_ = limit_frames;
     return {};
 }
 
@@ -47,8 +46,10 @@ MapRecord* Maptrack::find(std::uint32_t index) const
 Status Maptrack::grow()
 {
     std::uint32_t const count = frame_count_.load(relaxed);
-    if (count == frames_.size())
+    if (count == limit_frames_)
         return fail(Errno::enospc);
+    if (count == 0) // most domains never map a grant
+        frames_ = TRY(mm::Array<MapRecord*>::make(limit_frames_));
     void* memory = mm::heap_allocate(records_per_frame * sizeof(MapRecord));
     if (!memory)
         return fail(Errno::enomem);

@@ -87,7 +87,8 @@ private:
     [[nodiscard]] Status grow();
 
     Spinlock lock_{LockRank::maptrack}; ///< free list and growth
-    mm::Array<MapRecord*> frames_;
+    std::uint32_t limit_frames_ = 0;
+    mm::Array<MapRecord*> frames_; ///< made with the first record
     Atomic<std::uint32_t> frame_count_{0};
     Atomic<std::uint32_t> in_use_{0};
     std::uint32_t first_free_ = 0; ///< index + 1

@@ -19,7 +19,7 @@ struct Range {
 [[nodiscard]] Status check_giver(RangeSet Rights::*kind, Range range)
 {
     Domain const* giver = domain::control_domain();
-    return (giver->rights.*kind).contains(range.first, range.last) ? Status{} : Status{fail(Errno::eperm)};
+    return (giver->rights().*kind).contains(range.first, range.last) ? Status{} : Status{fail(Errno::eperm)};
 }
 
 /// Ports and interrupts are looked at without a lock by the domain's own vCPUs, so they stand still meanwhile.
@@ -28,7 +28,8 @@ struct Range {
     TRY(check_giver(kind, range));
     PausedDomain const paused{domain};
     LockGuard guard(domain.control_lock);
-    TRY(change(domain.rights.*kind, range, allow));
+    Rights* const rights = TRY(domain.own_rights());
+    TRY(change(rights->*kind, range, allow));
     return Reply::none;
 }
 
@@ -64,8 +65,10 @@ Result<Reply> iomem_permission(Domain& domain, xen::xen_domctl& op)
         return Reply::none;
     Range const range{request.first_mfn, request.first_mfn + request.nr_mfns - 1};
     TRY(check_giver(&Rights::device_frames, range));
-    LockGuard guard(domain.space.lock); // every new mapping looks at the set under it
-    TRY(change(domain.rights.device_frames, range, request.allow_access));
+    LockGuard guard(domain.control_lock);
+    Rights* const rights = TRY(domain.own_rights());
+    LockGuard still(domain.space.lock); // every new mapping looks at the set under it
+    TRY(change(rights->device_frames, range, request.allow_access));
     return Reply::none;
 }
 

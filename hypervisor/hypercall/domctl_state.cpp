@@ -130,7 +130,7 @@ Result<Reply> get_cpu_policy(Domain& domain, xen::xen_domctl& op)
     auto const copy = TRY(mm::Box<pvcpu::CpuidPolicy>::make());
     {
         LockGuard guard(domain.control_lock);
-        *copy = domain.cpuid_policy;
+        *copy = domain.cpuid_policy();
     }
     PolicyBuffers buffers{request.leaves.address, request.msrs.address, request.nr_leaves, request.nr_msrs};
     TRY(write_policy(*copy, buffers));
@@ -141,15 +141,15 @@ Result<Reply> get_cpu_policy(Domain& domain, xen::xen_domctl& op)
 
 Result<Reply> set_cpu_policy(Domain& domain, xen::xen_domctl& op)
 {
-    auto const fresh = TRY(mm::Box<pvcpu::CpuidPolicy>::make());
+    auto fresh = TRY(mm::Box<pvcpu::CpuidPolicy>::make());
     {
         LockGuard guard(domain.control_lock);
-        *fresh = domain.cpuid_policy;
+        *fresh = domain.cpuid_policy();
     }
     TRY(read_policy(*fresh, op.u.cpu_policy));
     PausedDomain const paused{domain}; // its vCPUs look at the policy without a lock
     LockGuard guard(domain.control_lock);
-    domain.cpuid_policy = *fresh;
+    domain.set_cpuid_policy(std::move(fresh));
     return Reply::data;
 }
 

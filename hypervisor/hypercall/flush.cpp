@@ -78,7 +78,7 @@ Status flush_operation(Call& call, xen::mmuext_op const& op)
         return flush_on(call.domain.loaded_on(), op.cmd == xen::MMUEXT_TLB_FLUSH_ALL, address), Status{};
     case xen::MMUEXT_FLUSH_CACHE:
     case xen::MMUEXT_FLUSH_CACHE_GLOBAL:
-        if (!call.domain.rights.drives_devices())
+        if (!call.domain.rights().drives_devices())
             return fail(Errno::eacces);
         return cpu::write_back_and_invalidate(), Status{};
     default:

@@ -89,7 +89,7 @@ Result<unsigned> map_gsi(domain::Domain& target, xen::physdev_map_pirq const& ar
     if (argument.index < 0 || (argument.pirq >= 0 && argument.pirq != argument.index))
         return fail(Errno::einval);
     auto const gsi = static_cast<dev::Gsi>(argument.index);
-    if (!target.rights.interrupts.contains(gsi, gsi))
+    if (!target.rights().interrupts.contains(gsi, gsi))
         return fail(Errno::eperm);
     Status const mapped = target.pirqs.map_gsi(gsi);
     if (!mapped && mapped.error() != Errno::eexist) // mapping a line twice changes nothing

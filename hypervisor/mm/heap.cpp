@@ -7,6 +7,7 @@
 #include "base/spinlock.hpp"
 #include "mm/allocator.hpp"
 
+#include <algorithm>
 #include <array>
 #include <bit>
 #include <cstring>
@@ -34,10 +35,29 @@ constinit std::array<Class, largest_shift + 1> classes{};
     return shift < smallest_shift ? smallest_shift : shift;
 }
 
-[[nodiscard]] unsigned page_order(std::size_t bytes)
+[[nodiscard]] std::uint64_t pages_of(std::size_t bytes) { return (bytes + page_size - 1) / page_size; }
+
+/// Gives back the frames first .. first + count - 1 in the largest aligned blocks.
+void release_pages(Mfn first, std::uint64_t count)
 {
-    std::size_t const pages = (bytes + page_size - 1) / page_size;
-    return static_cast<unsigned>(std::bit_width(pages - 1));
+    while (count > 0) {
+        unsigned const fits = static_cast<unsigned>(std::bit_width(count)) - 1;
+        unsigned const order = std::min(fits, static_cast<unsigned>(std::countr_zero(first.value | 1ull << max_order)));
+        allocator.release(first, order);
+        first = first + (1ull << order);
+        count -= 1ull << order;
+    }
+}
+
+/// Whole pages: a block, less what is not needed of it.
+[[nodiscard]] void* allocate_pages(std::uint64_t pages)
+{
+    unsigned const order = static_cast<unsigned>(std::bit_width(pages - 1));
+    auto const first = allocator.allocate(order, Contents::zeroed);
+    if (!first)
+        return nullptr;
+    release_pages(*first + pages, (1ull << order) - pages);
+    return direct(*first);
 }
 
 [[nodiscard]] Mfn frame_behind(void* memory)
@@ -82,8 +102,7 @@ void* heap_allocate(std::size_t bytes)
             std::memset(memory, 0, 1ull << shift);
         return memory;
     }
-    auto const frame = allocator.allocate(page_order(bytes), Contents::zeroed);
-    return frame ? direct(*frame) : nullptr;
+    return allocate_pages(pages_of(bytes));
 }
 
 void heap_release(void* memory, std::size_t bytes)
@@ -96,7 +115,7 @@ void heap_release(void* memory, std::size_t bytes)
         size_class.free = piece;
         return;
     }
-    allocator.release(frame_behind(memory), page_order(bytes));
+    release_pages(frame_behind(memory), pages_of(bytes));
 }
 
 } // namespace rf::mm

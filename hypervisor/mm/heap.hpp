@@ -11,7 +11,8 @@
 
 namespace rf::mm {
 
-/// `bytes` of zeroed memory aligned to 16 (to a page for whole pages); null when memory is short.
+/// `bytes` of zeroed memory, null when memory is short. Up to 2 KiB take the next power of two and are aligned to it, more
+/// take whole pages.
 [[nodiscard]] void* heap_allocate(std::size_t bytes);
 void heap_release(void* memory, std::size_t bytes);
 

@@ -51,7 +51,7 @@ CpuidPolicy const& system_policy(PolicyKind kind)
 void answer_cpuid(domain::Vcpu const& vcpu, xen::cpu_user_regs& regs)
 {
     auto const leaf = static_cast<std::uint32_t>(regs.rax), subleaf = static_cast<std::uint32_t>(regs.rcx);
-    CpuidPolicy const& policy = vcpu.domain().cpuid_policy;
+    CpuidPolicy const& policy = vcpu.domain().cpuid_policy();
     CpuidRegisters const answer = is_static_leaf(leaf) ? policy.find(leaf, subleaf)
                                                        : cpuid_of(policy, machine_facts, vcpu.id(), vcpu.xstate.xcr0(), leaf, subleaf);
     regs.rax = answer.eax;

@@ -112,7 +112,7 @@ void store_pair(Registers& regs, std::uint64_t value)
         set_task_switched(vcpu, false);
         return Progress::done;
     case Operation::invalidate_caches:
-        if (vcpu.domain().rights.drives_devices())
+        if (vcpu.domain().rights().drives_devices())
             cpu::write_back_and_invalidate();
         return Progress::done;
     case Operation::invalidate_page:

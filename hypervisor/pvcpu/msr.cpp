@@ -30,7 +30,7 @@ constexpr std::uint32_t decode_configuration = 0xc0011029; ///< AMD: DE_CFG
     return {.vendor = vendor_of(host.find(0)),
             .controls_machine = vcpu.domain().is_control(),
             .first_vcpu = vcpu.id() == 0,
-            .lfence_serialises = index == decode_configuration && (vcpu.domain().cpuid_policy.find(0x80000021).eax & lfence_dispatch) != 0};
+            .lfence_serialises = index == decode_configuration && (vcpu.domain().cpuid_policy().find(0x80000021).eax & lfence_dispatch) != 0};
 }
 
 /// Before a kernel can catch #GP (its first instructions), reading a register that the processor has gives zero.

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "pvmmu/leaf.hpp"
 
-#include "base/rights.hpp"
 #include "mm/frame_table.hpp"
 #include "mm/hypervisor_space.hpp"
 #include "mm/page_ref.hpp"
@@ -13,9 +12,10 @@ namespace {
 [[nodiscard]] Result<Entry> take_device(Space& space, Entry entry)
 {
     std::uint64_t const frame = entry.frame().value;
-    if (!space.rights.device_frames.contains(frame, frame))
+    Rights const& rights = *space.rights.load(acquire);
+    if (!rights.device_frames.contains(frame, frame))
         return fail(Errno::eperm);
-    if (entry.is_writable() && space.rights.read_only_frames.contains(frame, frame))
+    if (entry.is_writable() && rights.read_only_frames.contains(frame, frame))
         entry = entry.with(0, Entry::writable);
     return adjust(uncached(entry), 1);
 }
@@ -24,7 +24,7 @@ namespace {
 
 Result<Entry> take_unusual_leaf(Space& space, Entry entry, DomainId target)
 {
-    Caching const caching = space.rights.drives_devices() ? Caching::free : Caching::fixed;
+    Caching const caching = space.rights.load(acquire)->drives_devices() ? Caching::free : Caching::fixed;
     TRY(admit(entry, 1, caching, entry_limits));
     mm::Frame* frame = mm::frames.find(entry.frame());
     if (!frame || frame->owner_id() == domid_io)

@@ -10,15 +10,12 @@
 /// root first. Every operation drains it before it does anything else (see tables.hpp).
 
 #include "base/budget.hpp"
+#include "base/rights.hpp"
 #include "base/spinlock.hpp"
 #include "mm/frame.hpp"
 #include "pvmmu/rules.hpp"
 
 #include <array>
-
-namespace rf {
-struct Rights;
-}
 
 namespace rf::mm {
 class DomainMemory;
@@ -30,11 +27,11 @@ class RootView;
 
 class Space {
 public:
-    Space(DomainId id, mm::DomainMemory& memory, Rights const& rights) : id(id), memory(memory), rights(rights) {}
+    Space(DomainId id, mm::DomainMemory& memory) : id(id), memory(memory) {}
 
     DomainId const id;
     mm::DomainMemory& memory;
-    Rights const& rights;
+    Atomic<Rights const*> rights{&no_rights}; ///< to devices; what they are changes under `lock`
     Spinlock lock{LockRank::address_space};
 
     /// Level-3 table of the per-domain area (top-level slot 260), or invalid before the domain has one.

@@ -74,6 +74,11 @@ protected:
     }
     long number(const std::string& command) { return std::atol(run(command).c_str()); }
     double seconds() { return static_cast<double>(number("awk '{print int($1 * 1000)}' /proc/uptime")) / 1000; }
+    /// Pages that no domain has, as the hypervisor counts them.
+    long free_pages() {
+        return number("rf debug-keys q; for i in $(seq 50); do rf dmesg | tail -n 3 | grep -q 'counts: machine' && break; usleep 100000; done; "
+                      "rf dmesg | sed -n 's/.*counts: machine.*free pages \\([0-9]*\\),.*/\\1/p' | tail -n 1");
+    }
     long rounds() { return number("sed -n 's/.*neighbour: round \\([0-9]*\\).*/\\1/p' " + console_log("neighbour") + " | tail -n 1"); }
 };
 
@@ -89,6 +94,10 @@ TEST_F(Hostile, NeighboursDoNotNotice) {
         options.extra_qemu_arguments = {"-plugin", (build_directory() / "hostile/longest.so").string() + ",out=" + file};
     }
     ASSERT_NO_FATAL_FAILURE(boot_with_our_tools(options, guests()));
+    // A first life, so that what Dom0 and the hypervisor keep for the next domain is there before anything is counted.
+    create("neighbour");
+    wait_until("ping -c 1 -W 1 10.9.0.2");
+    run("rf destroy neighbour");
     const auto before = leftovers();
     create("neighbour");
     wait_until("ping -c 1 -W 1 10.9.0.2");
@@ -105,18 +114,22 @@ TEST_F(Hostile, NeighboursDoNotNotice) {
 
     long operations = 0;
     int lives = 0;
+    std::vector<long> pages;  // free ones after each life
     // Most lives bring 50,000 operations and more.
     const auto most_lives = 20 + wanted_operations() / 10'000;
     for (; operations < wanted_operations() && lives < most_lives; ++lives) {
         create("hostile");
-        run("for i in $(seq 240); do rf domid hostile > /dev/null 2>&1 || break; usleep 250000; done; "
-            "rf destroy hostile 2> /dev/null || true", life_limit + 30s);
+        run("end=$(($(date +%s) + " + std::to_string(life_limit.count()) + ")); while rf domid hostile > /dev/null 2>&1 && [ $(date +%s) -lt $end ]; do "
+            "usleep 250000; done; rf destroy hostile 2> /dev/null || true", 2 * life_limit);
         // Each life tells its own count, growing.
         operations = number("awk '/seed/ {sum += last; last = 0} /operations/ {last = $2} END {print sum + last}' " + console_log("hostile"));
         EXPECT_EQ(run("grep BREACH " + console_log("hostile") + " || true"), "");
         run("rf debug-keys a; for i in $(seq 50); do rf dmesg | tail -n 3 | grep -q audit: && break; usleep 100000; done");
         EXPECT_EQ(run("rf dmesg | grep 'audit: ' | tail -n 1 | grep -c 'audit: clean' || true"), "1");
         if (HasFailure()) break;
+        pages.push_back(free_pages());
+        std::printf("hostile: %ld operations in %d lives, %ld pages are free\n", operations, lives + 1, pages.back());
+        std::fflush(stdout);
     }
     RecordProperty("operations", std::to_string(operations));
     RecordProperty("lives", std::to_string(lives));

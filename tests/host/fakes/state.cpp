@@ -13,7 +13,8 @@ std::uint64_t supported_xcr0() { return fake_state.components; }
 /// In standard form, as far as AVX.
 std::size_t xstate_size(std::uint64_t xcr0) { return xcr0 & 4 ? 832 : 576; }
 
-ExtendedState::ExtendedState() = default;
+std::size_t ExtendedState::room() { return 832; }
+ExtendedState::ExtendedState(std::span<std::byte> memory) : area_(memory) {}
 Status ExtendedState::set_xcr0(std::uint64_t value)
 {
     if (!(value & 1) || value & ~fake_state.components)
@@ -21,14 +22,14 @@ Status ExtendedState::set_xcr0(std::uint64_t value)
     xcr0_ = value;
     return {};
 }
-std::span<std::byte const> ExtendedState::image() const { return {storage_, xstate_size(fake_state.components)}; }
-void ExtendedState::read_legacy(std::span<std::byte, 512> to) const { std::memcpy(to.data(), storage_, to.size()); }
-void ExtendedState::write_legacy(std::span<std::byte const, 512> from) { std::memcpy(storage_, from.data(), from.size()); }
+std::span<std::byte const> ExtendedState::image() const { return area_.first(xstate_size(fake_state.components)); }
+void ExtendedState::read_legacy(std::span<std::byte, 512> to) const { std::memcpy(to.data(), area(), to.size()); }
+void ExtendedState::write_legacy(std::span<std::byte const, 512> from) { std::memcpy(area(), from.data(), from.size()); }
 Status ExtendedState::write_image(std::span<std::byte const> from)
 {
     if (from.size() != xstate_size(fake_state.components))
         return fail(Errno::einval);
-    std::memcpy(storage_, from.data(), from.size());
+    std::memcpy(area(), from.data(), from.size());
     return {};
 }
 

@@ -27,7 +27,8 @@ namespace {
 
 struct Guest {
     bool control = false;
-    Rights rights;
+    Rights own;
+    Rights const& rights() const { return own; }
     bool is_control() const { return control; }
 };
 
@@ -56,7 +57,7 @@ struct Ports : testing::Test {
         tables->fadt->pm_timer = {.space = acpi::AddressSpace::ports, .bits = 32, .address = 0x608};
         std::uint16_t const com1 = 0x3f8;
         dom0->control = true;
-        EXPECT_TRUE(fill_control_rights(dom0->rights, *tables,
+        EXPECT_TRUE(fill_control_rights(dom0->own, *tables,
                                         {.physical_address_bits = 40, .gsi_limit = 24, .serial_ports = {&com1, 1}}));
     }
     Bus bus;
@@ -78,7 +79,7 @@ TEST_F(Ports, WithoutTheRightNothingReachesTheMachine)
 
 TEST_F(Ports, APermittedRangeIsExact)
 {
-    ASSERT_TRUE(domu->rights.ports.add(0x1f0, 0x1f7));
+    ASSERT_TRUE(domu->own.ports.add(0x1f0, 0x1f7));
     EXPECT_EQ(guest_in(*domu, 0x1f0, 2), 0x5678u);
     EXPECT_EQ(guest_in(*domu, 0x1f7, 1), 0x78u);
     EXPECT_EQ(guest_in(*domu, 0x1f7, 2), 0xffffu) << "one byte too far";
@@ -88,7 +89,7 @@ TEST_F(Ports, APermittedRangeIsExact)
 
 TEST_F(Ports, VirtualPortsAreNeverForOrdinaryDomains)
 {
-    ASSERT_TRUE(domu->rights.ports.add(0, 0xffff));
+    ASSERT_TRUE(domu->own.ports.add(0, 0xffff));
     guest_out(*domu, 0xcf8, 4, 0x8000'0000);
     EXPECT_EQ(guest_in(*domu, 0xcfc, 4), ~0u);
     EXPECT_EQ(guest_in(*domu, 0x71, 1), 0xffu);

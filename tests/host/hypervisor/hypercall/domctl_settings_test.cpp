@@ -79,20 +79,20 @@ TEST_F(Settings, OneNodeOneSizeOneListener)
 
 TEST_F(Settings, DeviceMemoryAndInterruptsAreGivenByOwnersOnly)
 {
-    ASSERT_TRUE(control->rights.device_frames.add(0xfe000, 0xfe0ff));
-    ASSERT_TRUE(control->rights.interrupts.add(10, 11));
+    ASSERT_TRUE(control->own_rights().value()->device_frames.add(0xfe000, 0xfe0ff));
+    ASSERT_TRUE(control->own_rights().value()->interrupts.add(10, 11));
     auto op = request(xen::XEN_DOMCTL_iomem_permission);
     auto const memory_right = [&](std::uint64_t first, std::uint64_t count, std::uint8_t allow) {
         op.u.iomem_permission = {.first_mfn = first, .nr_mfns = count, .allow_access = allow};
         return control_domain(op);
     };
     EXPECT_EQ(memory_right(0xfe000, 16, 1), 0);
-    EXPECT_TRUE(guest->rights.device_frames.contains(0xfe000, 0xfe00f));
+    EXPECT_TRUE(guest->rights().device_frames.contains(0xfe000, 0xfe00f));
     EXPECT_EQ(memory_right(0xfe0f0, 17, 1), to_guest(Errno::eperm)) << "one frame too many";
     EXPECT_EQ(memory_right(0xfe000, 0, 1), 0);
     EXPECT_EQ(memory_right(0xfe000, 8, 0), 0);
-    EXPECT_FALSE(guest->rights.device_frames.contains(0xfe007, 0xfe007));
-    EXPECT_TRUE(guest->rights.device_frames.contains(0xfe008, 0xfe00f));
+    EXPECT_FALSE(guest->rights().device_frames.contains(0xfe007, 0xfe007));
+    EXPECT_TRUE(guest->rights().device_frames.contains(0xfe008, 0xfe00f));
     constexpr std::uint64_t limit = 1ull << (36 - 12);
     EXPECT_EQ(memory_right(limit, 1, 1), to_guest(Errno::einval));
     EXPECT_EQ(memory_right(limit - 1, 2, 1), to_guest(Errno::einval));
@@ -104,11 +104,11 @@ TEST_F(Settings, DeviceMemoryAndInterruptsAreGivenByOwnersOnly)
         return control_domain(op);
     };
     EXPECT_EQ(interrupt_right(10, 1), 0);
-    EXPECT_TRUE(guest->rights.interrupts.contains(10, 10));
+    EXPECT_TRUE(guest->rights().interrupts.contains(10, 10));
     EXPECT_EQ(interrupt_right(12, 1), to_guest(Errno::eperm));
     EXPECT_EQ(interrupt_right(1024, 1), to_guest(Errno::einval));
     EXPECT_EQ(interrupt_right(10, 0), 0);
-    EXPECT_FALSE(guest->rights.interrupts.contains(10, 10));
+    EXPECT_FALSE(guest->rights().interrupts.contains(10, 10));
     EXPECT_EQ(guest->controller_pauses.load(), 0);
     op = request(xen::XEN_DOMCTL_ioport_permission);
     op.u.ioport_permission = {.first_port = 0x80, .nr_ports = 0, .allow_access = 1};

@@ -38,6 +38,13 @@ protected:
         last.u.cpu_policy.msrs.address = address(msrs);
         return control_domain(last);
     }
+    void give_policy()
+    {
+        auto fresh = mm::Box<pvcpu::CpuidPolicy>::make();
+        ASSERT_TRUE(fresh);
+        **fresh = pvcpu::CpuidPolicy::build(pvcpu::PolicyKind::pv_max, processor, 7);
+        guest->set_cpuid_policy(std::move(*fresh));
+    }
     /// A processor with leaves up to 0dh and two extended ones.
     static pvcpu::CpuidRegisters processor(std::uint32_t leaf, std::uint32_t subleaf)
     {
@@ -148,7 +155,7 @@ TEST_F(DomctlState, NoRegisterIsLostSilently)
 
 TEST_F(DomctlState, APolicyHasEveryLeafUpToTheHighest)
 {
-    guest->cpuid_policy = pvcpu::CpuidPolicy::build(pvcpu::PolicyKind::pv_max, processor, 7);
+    give_policy();
     EXPECT_EQ(policy(xen::XEN_DOMCTL_get_cpu_policy, nullptr, 0, nullptr, 0), 0);
     EXPECT_EQ(last.u.cpu_policy.nr_leaves, hypercall::most_policy_leaves) << "room for any policy";
     EXPECT_EQ(last.u.cpu_policy.nr_msrs, 2u);
@@ -162,12 +169,12 @@ TEST_F(DomctlState, APolicyHasEveryLeafUpToTheHighest)
     auto const count_of = [&](std::uint32_t leaf) {
         return std::count_if(leaves.begin(), leaves.end(), [=](auto const& have) { return have.leaf == leaf; });
     };
-    std::uint32_t const highest = guest->cpuid_policy.find(0).eax;
+    std::uint32_t const highest = guest->cpuid_policy().find(0).eax;
     ASSERT_EQ(highest, 0xdu);
     for (std::uint32_t leaf = 0; leaf <= highest; ++leaf)
         EXPECT_EQ(count_of(leaf), leaf == 4 ? 6 : leaf == 0xb ? 2 : leaf == 0xd ? 3 : 1) << leaf;
     EXPECT_EQ(count_of(0x40000000) + count_of(0x40000100), 2);
-    for (std::uint32_t leaf = 0x80000000; leaf <= guest->cpuid_policy.find(0x80000000).eax; ++leaf)
+    for (std::uint32_t leaf = 0x80000000; leaf <= guest->cpuid_policy().find(0x80000000).eax; ++leaf)
         EXPECT_EQ(count_of(leaf), 1) << std::hex << leaf;
     EXPECT_EQ(leaves[0].regs.ebx, 0x756e6547u);
     EXPECT_EQ(leaves[0].subleaf, pvcpu::no_subleaf);
@@ -184,22 +191,22 @@ TEST_F(DomctlState, APolicyHasEveryLeafUpToTheHighest)
 
 TEST_F(DomctlState, WhatAControllerWantsIsTakenWholeOrNamed)
 {
-    guest->cpuid_policy = pvcpu::CpuidPolicy::build(pvcpu::PolicyKind::pv_max, processor, 7);
+    give_policy();
     std::vector<pvcpu::CpuidLeaf> leaves{{1, pvcpu::no_subleaf, {0x306c3, 0, 0, 0}}};
     std::vector<xen::xen_msr_entry> msrs{{0xce, 0, 1ull << 31}, {0x10a, 0, 0}};
     EXPECT_EQ(policy(xen::XEN_DOMCTL_set_cpu_policy, leaves.data(), 1, msrs.data(), 2), 0);
-    EXPECT_EQ(guest->cpuid_policy.find(1).eax, 0x306c3u);
+    EXPECT_EQ(guest->cpuid_policy().find(1).eax, 0x306c3u);
     EXPECT_EQ(last.u.cpu_policy.err_leaf & last.u.cpu_policy.err_subleaf & last.u.cpu_policy.err_msr, ~0u);
     EXPECT_EQ(guest->controller_pauses.load(), 0) << "paused only for the change";
     EXPECT_EQ(policy(xen::XEN_DOMCTL_set_cpu_policy, nullptr, 0, nullptr, 0), 0) << "nothing wanted";
-    EXPECT_EQ(guest->cpuid_policy.find(1).eax, 0x306c3u);
+    EXPECT_EQ(guest->cpuid_policy().find(1).eax, 0x306c3u);
 
     leaves[0].regs.eax = 0x111;
     auto const refused = [&](Errno expected, std::uint32_t named) {
         EXPECT_EQ(policy(xen::XEN_DOMCTL_set_cpu_policy, leaves.data(), leaves.size(), msrs.data(), msrs.size()),
                   to_guest(expected));
         EXPECT_EQ(last.u.cpu_policy.err_msr, named);
-        EXPECT_EQ(guest->cpuid_policy.find(1).eax, 0x306c3u) << "unchanged";
+        EXPECT_EQ(guest->cpuid_policy().find(1).eax, 0x306c3u) << "unchanged";
     };
     msrs = {{0x10a, 0, 1}};
     refused(Errno::einval, 0x10a);

@@ -197,11 +197,11 @@ TEST_F(Domctl, EveryPageIsDirtyAndNoBitBeyond)
 
 TEST_F(Domctl, NobodyGivesRightsHeHasNot)
 {
-    ASSERT_TRUE(control->rights.ports.add(0x300, 0x30f));
+    ASSERT_TRUE(control->own_rights().value()->ports.add(0x300, 0x30f));
     auto op = request(xen::XEN_DOMCTL_ioport_permission);
     op.u.ioport_permission = {.first_port = 0x300, .nr_ports = 16, .allow_access = 1};
     EXPECT_EQ(control_domain(op), 0);
-    EXPECT_TRUE(guest->rights.ports.contains(0x300, 0x30f));
+    EXPECT_TRUE(guest->rights().ports.contains(0x300, 0x30f));
     EXPECT_EQ(guest->controller_pauses.load(), 0) << "paused only for the change";
     op.u.ioport_permission.nr_ports = 17;
     EXPECT_EQ(control_domain(op), to_guest(Errno::eperm));
@@ -209,8 +209,8 @@ TEST_F(Domctl, NobodyGivesRightsHeHasNot)
     EXPECT_EQ(control_domain(op), to_guest(Errno::einval));
     op.u.ioport_permission = {.first_port = 0x300, .nr_ports = 8, .allow_access = 0};
     EXPECT_EQ(control_domain(op), 0);
-    EXPECT_FALSE(guest->rights.ports.contains(0x300, 0x300));
-    EXPECT_TRUE(guest->rights.ports.contains(0x308, 0x30f));
+    EXPECT_FALSE(guest->rights().ports.contains(0x300, 0x300));
+    EXPECT_TRUE(guest->rights().ports.contains(0x308, 0x30f));
 }
 
 TEST_F(Domctl, AffinityIsToldAsItTakesEffect)

@@ -100,7 +100,7 @@ TEST_F(FlushCalls, CachesAreForThoseWithDevices)
     EXPECT_EQ(flush(xen::MMUEXT_FLUSH_CACHE).result, error(Errno::eacces));
     EXPECT_EQ(flush(xen::MMUEXT_FLUSH_CACHE_GLOBAL).result, error(Errno::eacces));
     EXPECT_EQ(cpu::fake_registers.cache_flushes, before);
-    ASSERT_TRUE(a.domain->rights.ports.add(0x300, 0x307));
+    ASSERT_TRUE(a.domain->own_rights().value()->ports.add(0x300, 0x307));
     EXPECT_EQ(flush(xen::MMUEXT_FLUSH_CACHE).result, 0);
     EXPECT_EQ(flush(xen::MMUEXT_FLUSH_CACHE_GLOBAL).result, 0);
     EXPECT_EQ(cpu::fake_registers.cache_flushes, before + 2);

@@ -195,7 +195,8 @@ namespace rf::cpu {
 }
 [[gnu::weak]] std::uint64_t supported_xcr0() { return 3; }
 [[gnu::weak]] std::size_t xstate_size(std::uint64_t) { return 512; }
-[[gnu::weak]] ExtendedState::ExtendedState() = default;
+[[gnu::weak]] std::size_t ExtendedState::room() { return 512; }
+[[gnu::weak]] ExtendedState::ExtendedState(std::span<std::byte> memory) : area_(memory) {}
 [[gnu::weak]] Status ExtendedState::set_xcr0(std::uint64_t) { return fail(Errno::einval); }
 [[gnu::weak]] void ExtendedState::read_legacy(std::span<std::byte, 512>) const {}
 [[gnu::weak]] void ExtendedState::write_legacy(std::span<std::byte const, 512>) {}

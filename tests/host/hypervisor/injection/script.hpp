@@ -330,7 +330,7 @@ inline void add_control_cases(std::vector<Case>& all)
                        return end(scene) && well;
                    }});
     all.push_back({"getdomaininfo", [](Scene&) {}, [](Scene& scene) { return scene.control(scene.request(xen::XEN_DOMCTL_getdomaininfo, scene.a.id())); }});
-    all.push_back({"ioport_permission", [](Scene& scene) { EXPECT_TRUE(scene.dom0.domain->rights.ports.add(0x300, 0x30f)); }, [](Scene& scene) {
+    all.push_back({"ioport_permission", [](Scene& scene) { EXPECT_TRUE(scene.dom0.domain->own_rights().value()->ports.add(0x300, 0x30f)); }, [](Scene& scene) {
                        auto* const op = scene.request(xen::XEN_DOMCTL_ioport_permission, scene.a.id());
                        op->u.ioport_permission = {.first_port = 0x300, .nr_ports = 16, .allow_access = 1};
                        return scene.control(op);

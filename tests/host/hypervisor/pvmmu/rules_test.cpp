@@ -99,8 +99,8 @@ TEST_F(DeviceMemory, OnlyWithTheRightAndAsTheRightSays)
     Mfn const device{1ull << 20}; // no RAM there
     std::uint64_t const before = entry(device, read_write);
     EXPECT_EQ(map(dom0, 40 * page_size, before), error(Errno::eperm));
-    ASSERT_TRUE(dom0.domain->rights.device_frames.add(device.value, device.value + 1));
-    ASSERT_TRUE(dom0.domain->rights.read_only_frames.add(device.value + 1, device.value + 1));
+    ASSERT_TRUE(dom0.domain->own_rights().value()->device_frames.add(device.value, device.value + 1));
+    ASSERT_TRUE(dom0.domain->own_rights().value()->read_only_frames.add(device.value + 1, device.value + 1));
     ASSERT_EQ(map(dom0, 40 * page_size, before), 0);
     EXPECT_TRUE(slot(dom0[3], 40) & Entry::writable);
     EXPECT_EQ(slot(dom0[3], 40) & Entry::cache_bits, Entry::cache_disable | Entry::write_through);
