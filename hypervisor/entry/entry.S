@@ -13,6 +13,7 @@
 //
 // C++ comes back only when the guest is to be resumed; eax tells whether SYSRET may be used (see leave.cpp).
 
+#include "cpu/fixup.h"
 #include "entry/doors.h"
 
     .text
@@ -57,10 +58,7 @@ iret_refused:
     call_with_frame on_refused_return
     jmp resume_guest
 
-    .pushsection .fixup_table, "a"
-    .balign 8
-    .quad iret_to_guest, iret_refused
-    .popsection
+    fixup iret_to_guest, iret_refused
 
 entry_debug:
     debug_door entry_from_guest

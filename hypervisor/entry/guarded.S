@@ -11,6 +11,7 @@
 // only the stack and this code are touched. An exception there, or an NMI anywhere, comes from the hypervisor with a view
 // loaded: those doors go to the idle root, and back to what they found.
 
+#include "cpu/fixup.h"
 #include "entry/doors.h"
 
     .section .text.entry, "ax"
@@ -131,10 +132,7 @@ guarded_iret_refused:
     call_with_frame on_refused_return
     jmp guarded_resume
 
-    .pushsection .fixup_table, "a"
-    .balign 8
-    .quad guarded_iret, guarded_iret_refused
-    .popsection
+    fixup guarded_iret, guarded_iret_refused
 
 // Whatever root is loaded, the idle one has all of the hypervisor; r12 keeps the other.
     .macro go_home

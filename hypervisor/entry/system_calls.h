@@ -18,6 +18,7 @@
      sysret_to_guest place     rsp from memory at `place`, then SYSRET
      iret_to_guest_from_words  rsp points at the five words */
 
+#include "cpu/fixup.h"
 #include "entry/frame.h"
 
 #define HYPERVISOR_IRET 23
@@ -30,13 +31,6 @@
 #define RFLAGS_CHANGEABLE 0x244cd5      /* CF PF AF ZF SF DF OF NT AC ID */
 #define RFLAGS_FIXED 0x202
 #define RFLAGS_BOUNCE_CLEARS 0x77500    /* TF DF IOPL NT RF VM AC */
-
-    .macro fixup from, to
-    .pushsection .fixup_table, "a"
-    .balign 8
-    .quad \from, \to
-    .popsection
-    .endm
 
 // The picture of registers; rdi was put into the scratch word.
     .macro syscall_frame_with_saved_rdi

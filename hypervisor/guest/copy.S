@@ -11,14 +11,9 @@
 #define REGS_RSP 152
 #define REGS_SS 160
 
-    .text
+#include "cpu/fixup.h"
 
-    .macro fixup from, to
-    .pushsection .fixup_table, "a"
-    .balign 8
-    .quad \from, \to
-    .popsection
-    .endm
+    .text
 
     .globl guest_copy
     .hidden guest_copy
