@@ -77,7 +77,7 @@ deps:
 TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests fuzz models house image bench_table
 STORIES := debian dom0_boot lifecycle split_drivers hostile oracle_guest scheduling boot_errors example_guest store
 # Also told, but too long for every change: make test-long
-LONG_STORIES := survival density
+LONG_STORIES := survival density fairness
 .PHONY: test test-long soak longest-runs mutants unit-tests stories
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))
@@ -96,7 +96,7 @@ longest-runs: stories $(BUILD)/hostile/longest.so $(BUILD)/hostile/longest_runs
 mutants:
 	@tests/mutants/run $(abspath $(BUILD))
 unit-tests: $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS))
-stories: hypervisor images debian-disk qemu10 guests $(BUILD)/guests/hostile tools $(BUILD)/dom0/rf-backd $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
+stories: hypervisor images debian-disk qemu10 guests $(addprefix $(BUILD)/guests/,hostile sibling) tools $(BUILD)/dom0/rf-backd $(BUILD)/tests/boot $(addprefix $(BUILD)/tests/system_,$(STORIES))
 
 # ---- Dom0's side into a Debian root file system ----------------------------------------------------------------------
 

@@ -56,8 +56,8 @@ void Scheduler::replenish(Group& group)
         ;
     if (!group.exhausted())
         for (auto& member : group.members_)
-            if (Unit* const unit = member.load(acquire); unit && unit->place() == Place::parked)
-                unpark(*unit);
+            if (Unit* const unit = member.load(acquire))
+                let_compete(*unit);
 
     if (group.cap() != 0 && has_active_member(group)) {
         group.next_period_ = std::max(group.next_period_ + policy::cap_period, now);
@@ -67,6 +67,18 @@ void Scheduler::replenish(Group& group)
     group.replenishing_.store(false, ordered);
     if (group.cap() != 0 && has_active_member(group))
         begin_periods(group, now);
+}
+
+/// The unit's group has budget again: parked, it waits; if it waited all the while, idle CPUs have passed it over.
+void Scheduler::let_compete(Unit& unit)
+{
+    if (unit.place() == Place::parked)
+        return unpark(unit);
+    if (unit.place() != Place::waiting)
+        return;
+    time::HomeLock const lock{unit.cpu_, lock_of};
+    if (unit.place() == Place::waiting && !unit.on_cpu())
+        offer(lock.home(), unit, time::now());
 }
 
 void Scheduler::unpark(Unit& unit)

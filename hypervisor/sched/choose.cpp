@@ -77,7 +77,11 @@ Unit* Scheduler::pick(RunQueue& queue, CpuId cpu, bool previous_may_stay, Nanose
     if (young || !(waiting_.load(ordered) & ~self))
         return choice;
     Unit* const worse_off = take_from_others(queue, cpu, choice->virtual_time(), false);
-    return worse_off ? worse_off : choice;
+    if (!worse_off)
+        return choice;
+    if (choice != previous)
+        offer(cpu, *choice, now); // it was to run here, and waits on
+    return worse_off;
 }
 
 /// The best unit of this queue whose group has budget; units without are parked on the way.
@@ -101,7 +105,21 @@ bool Scheduler::keeps_cpu(RunQueue const& queue, Unit const& rival, Nanoseconds 
         return true;
     if (ran >= policy::turn(queue.waiting()))
         return running.virtual_time() < rival.virtual_time();
-    return !policy::preempts(rival.virtual_time(), running.turn_start_);
+    return !policy::preempts(rival.virtual_time(), rival.woken_ ? running.virtual_time() : running.turn_start_);
+}
+
+/// When the running unit is to give way to the first that waits, if it runs on until then; its service is charged up to now.
+Nanoseconds Scheduler::turn_end(RunQueue const& queue, Nanoseconds now) const
+{
+    Unit const& running = *queue.current;
+    Unit const& rival = *queue.first();
+    Nanoseconds const end = running.dispatched_ + std::max(policy::turn(queue.waiting()), rate_limit());
+    Nanoseconds sooner = end;
+    if (rival.woken_)
+        sooner = now + policy::until_preempts(rival.virtual_time(), running.virtual_time(), running.group().weight());
+    else if (policy::preempts(rival.virtual_time(), running.turn_start_))
+        sooner = now;
+    return std::min(end, std::max(sooner, running.dispatched_ + rate_limit()));
 }
 
 /// Takes the worst-off unit below `limit` that waits at another CPU. Queues whose lock is busy are passed over; an idle
@@ -178,6 +196,7 @@ void Scheduler::start(RunQueue& queue, CpuId cpu, Unit& unit, Nanoseconds now)
     unit.cpu_.store(cpu, release);
     unit.dispatched_ = unit.charged_until_ = now;
     unit.turn_start_ = unit.virtual_time();
+    unit.woken_ = false;
     unit.runstate_.change(xen::RUNSTATE_running, now);
     queue.current = &unit;
     charge(queue, now);
@@ -199,8 +218,7 @@ void Scheduler::arm_slice(RunQueue& queue, Nanoseconds now)
                 unit->dispatched_ = now;
                 unit->turn_start_ = unit->virtual_time();
             }
-            bool const rival_waits = policy::preempts(queue.head.load(relaxed), unit->turn_start_);
-            deadline = unit->dispatched_ + (rival_waits && !turn_is_over ? rate_limit() : turn);
+            deadline = turn_end(queue, now);
         }
         if (unit->group().cap() != 0) {
             std::int64_t const left = unit->group().budget_.load(relaxed);

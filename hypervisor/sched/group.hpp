@@ -32,6 +32,8 @@ public:
     [[nodiscard]] std::uint32_t weight() const { return weight_.load(relaxed); }
     /// Percent of one CPU; 0 is no limit.
     [[nodiscard]] std::uint32_t cap() const { return cap_.load(relaxed); }
+    /// No unit of the group runs before the next period.
+    [[nodiscard]] bool exhausted() const { return cap() != 0 && budget_.load(relaxed) <= 0; }
 
     time::Watchdogs watchdogs;
 
@@ -40,7 +42,6 @@ private:
     friend class RunQueue;
 
     static void replenish_fired(void* self);
-    [[nodiscard]] bool exhausted() const { return cap() != 0 && budget_.load(relaxed) <= 0; }
 
     Atomic<std::uint32_t> weight_{default_weight};
     Atomic<std::uint32_t> cap_{0};

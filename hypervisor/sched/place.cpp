@@ -21,6 +21,7 @@ void Scheduler::make_runnable(Unit& unit)
         return;
     if (unit.on_cpu())
         target = lock.home(); // its registers are still there
+    unit.woken_ = true;
     enqueue(queues_[target], target, unit, now);
 }
 
@@ -89,10 +90,12 @@ void Scheduler::draw_attention(RunQueue& queue, CpuId cpu, Unit const& unit, Nan
             offer(cpu, unit, now);
         return;
     }
-    bool const preempts = policy::preempts(unit.virtual_time(), queue.current->turn_start_);
-    if (preempts || !queue.slice.armed())
+    Unit const& running = *queue.current;
+    bool const preempts = policy::preempts(unit.virtual_time(), unit.woken_ ? running.virtual_time() : running.turn_start_);
+    if (preempts || !queue.slice.armed() || turn_end(queue, now) < queue.slice.deadline())
         ask_to_choose(cpu);
-    if (!preempts && !unit.on_cpu())
+    bool const runs_at_once = preempts && now - running.dispatched_ >= rate_limit();
+    if (!runs_at_once && !unit.on_cpu())
         offer(cpu, unit, now);
 }
 

@@ -38,7 +38,15 @@ VirtualTime after_move(VirtualTime own, VirtualTime clock, std::uint32_t weight)
     return std::clamp(own, clock - move_credit, clock + largest_debt(weight));
 }
 
-bool preempts(VirtualTime waiting, VirtualTime turn_start) { return waiting + preemption_advantage < turn_start; }
+bool preempts(VirtualTime waiting, VirtualTime running) { return waiting + preemption_advantage < running; }
+
+Nanoseconds until_preempts(VirtualTime waiting, VirtualTime running, std::uint32_t weight)
+{
+    if (preempts(waiting, running))
+        return 0;
+    auto const missing = static_cast<Nanoseconds>(waiting + preemption_advantage - running) + 1;
+    return missing * weight / default_weight + 1;
+}
 
 bool worth_moving(VirtualTime waiting, VirtualTime running) { return waiting + move_advantage < running; }
 

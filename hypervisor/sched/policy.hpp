@@ -27,9 +27,11 @@ inline constexpr Nanoseconds shortest_capped_turn = 100'000;
 [[nodiscard]] VirtualTime after_sleep(VirtualTime own, VirtualTime clock, std::uint32_t weight);
 /// Virtual time of a waiting unit that is moved from one queue to a busy one.
 [[nodiscard]] VirtualTime after_move(VirtualTime own, VirtualTime clock, std::uint32_t weight);
-/// May the waiting unit interrupt the turn of the running one? `turn_start`: the latter's virtual time when its turn began,
-/// so that a turn is cut short for units that came meanwhile, not for those that wait for its end.
-[[nodiscard]] bool preempts(VirtualTime waiting, VirtualTime turn_start);
+/// May the waiting unit interrupt the turn of the running one? `running`: for a unit that woke, the latter's virtual time
+/// now; for one that waits for its next turn, that at the beginning of the running turn, which is not cut short for it.
+[[nodiscard]] bool preempts(VirtualTime waiting, VirtualTime running);
+/// How long a unit of `weight` with virtual time `running` may still run before preempts() holds; 0 when it does.
+[[nodiscard]] Nanoseconds until_preempts(VirtualTime waiting, VirtualTime running, std::uint32_t weight);
 /// Is a unit that waits elsewhere so much worse off than what this CPU runs that it should move?
 [[nodiscard]] bool worth_moving(VirtualTime waiting, VirtualTime running);
 /// Budget per period for a cap in percent of one CPU.

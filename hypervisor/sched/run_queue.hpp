@@ -26,6 +26,8 @@ public:
     /// The waiting unit with the least virtual time below `limit` that another CPU may take: it may run there, its registers
     /// are in memory, its group has budget. `cpu_is_idle`: the CPU takes units that prefer others, too.
     [[nodiscard]] Unit* best_to_take(CpuId cpu, VirtualTime limit, bool cpu_is_idle) const;
+    /// The waiting unit with the least virtual time; null when none waits.
+    [[nodiscard]] Unit const* first() const { return first_; }
     [[nodiscard]] bool empty() const { return first_ == nullptr; }
     [[nodiscard]] unsigned waiting() const { return waiting_; }
     /// Moves the clock on to the least virtual time here.

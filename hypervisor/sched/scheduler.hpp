@@ -95,6 +95,7 @@ private:
     [[nodiscard]] Unit* pick(RunQueue& queue, CpuId cpu, bool previous_may_stay, Nanoseconds now);
     [[nodiscard]] Unit* best_local(RunQueue& queue, CpuId cpu);
     [[nodiscard]] bool keeps_cpu(RunQueue const& queue, Unit const& rival, Nanoseconds now) const;
+    [[nodiscard]] Nanoseconds turn_end(RunQueue const& queue, Nanoseconds now) const;
     [[nodiscard]] Unit* take_from_others(RunQueue& queue, CpuId cpu, VirtualTime limit, bool idle);
     void stop_current(RunQueue& queue, bool wants_to_run, Nanoseconds now);
     void start(RunQueue& queue, CpuId cpu, Unit& unit, Nanoseconds now);
@@ -119,6 +120,7 @@ private:
     void replenish(Group& group);
     void charge_members(Group& group, Nanoseconds now);
     [[nodiscard]] static bool has_active_member(Group const& group);
+    void let_compete(Unit& unit);
     void unpark(Unit& unit);
 
     Atomic<std::uint64_t> online_{0};

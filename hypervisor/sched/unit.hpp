@@ -80,6 +80,7 @@ private:
     Nanoseconds charged_until_ = 0;       ///< running: service is accounted up to here
     Nanoseconds dispatched_ = 0;          ///< running: start of this turn
     VirtualTime turn_start_ = 0;          ///< running: virtual time at the start of this turn
+    bool woken_ = false;                  ///< waiting: since it woke, not since a turn of its own
     unsigned slot_ = 0;                   ///< index in Group::members_
     time::Runstate runstate_;
     Unit* next_ = nullptr;                ///< run queue links

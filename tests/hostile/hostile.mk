@@ -8,6 +8,11 @@ $(BUILD)/guests/hostile: $(HOSTILE_OBJECTS) $(RUNTIME_OBJECTS) pv-drivers/runtim
 	@mkdir -p $(@D); echo "LINK  $@"
 	@$(GUEST_CXX) $(GUEST_LINK) -T pv-drivers/runtime/guest.ld -o $@ $(filter %.o,$^)
 
+# A guest beside it that tells how much of its time others take.
+$(BUILD)/guests/sibling: $(BUILD)/obj/guests/hostile/sibling/sibling.cpp.o $(RUNTIME_OBJECTS) pv-drivers/runtime/guest.ld
+	@mkdir -p $(@D); echo "LINK  $@"
+	@$(GUEST_CXX) $(GUEST_LINK) -T pv-drivers/runtime/guest.ld -o $@ $(filter %.o,$^)
+
 $(BUILD)/obj/guests/hostile/%.cpp.o: tests/hostile/%.cpp
 	@mkdir -p $(@D); echo "CXX   $<"
 	@$(GUEST_CXX) $(GUEST_FLAGS) $(GUEST_INCLUDES) -MMD -MP -c $< -o $@
@@ -26,4 +31,4 @@ $(BUILD)/hostile/longest_runs: tests/hostile/longest/report.cpp
 	@mkdir -p $(@D); echo "CXX   $<"
 	@$(CXX) $(LONGEST_FLAGS) -O0 -o $@ $<
 
--include $(wildcard $(BUILD)/obj/guests/hostile/*.d)
+-include $(wildcard $(BUILD)/obj/guests/hostile/*.d $(BUILD)/obj/guests/hostile/*/*.d)

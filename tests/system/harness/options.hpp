@@ -63,6 +63,10 @@ struct MachineOptions {
     std::vector<Nic> nics;
     std::vector<std::string> extra_qemu_arguments;
 
+    /// Virtual time is the number of executed instructions, a nanosecond each, and idle time passes at once: how long things
+    /// take no longer depends on the machine below. One processor.
+    bool counted = false;
+
     std::chrono::seconds wall_clock_limit{480};  ///< QEMU is killed after this long, times RF_TIME_SCALE
 };
 

@@ -152,9 +152,10 @@ Result<std::string> qemu_program(QemuVersion version) {
 Result<std::vector<std::string>> qemu_command(const MachineOptions& options, const BootFiles& files, const fs::path& scratch) {
     auto program = qemu_program(options.qemu);
     if (!program) return std::unexpected(program.error());
-    std::vector<std::string> words{*program, "-M", options.machine_type, "-accel", "tcg,thread=multi", "-cpu", options.cpu_model,
+    std::vector<std::string> words{*program, "-M", options.machine_type, "-accel", options.counted ? "tcg,thread=single" : "tcg,thread=multi", "-cpu", options.cpu_model,
                                    "-m", std::to_string(options.memory_mib), "-smp", std::to_string(options.cpus), "-no-reboot",
                                    "-display", "none", "-monitor", "none", "-nodefaults", "-serial", "stdio"};
+    if (options.counted) words.insert(words.end(), {"-icount", "shift=0,sleep=off"});
     if (options.firmware == Firmware::ovmf)
         if (auto done = add_firmware(words, scratch); !done) return std::unexpected(done.error());
     switch (options.loader) {

@@ -31,6 +31,24 @@ TEST(SchedulerLatency, WokenUnitInterruptsALongTurn)
     EXPECT_LE(sleeper.worst_latency, scheduler.rate_limit());
 }
 
+TEST(SchedulerLatency, WhoeverSleepsMoreThanItsShareNeverWaitsForATurnsEnd)
+{
+    for (int hogs = 1; hogs <= 4; ++hogs)
+        for (Nanoseconds const sleep : {3 * millisecond, 7 * millisecond, 10 * millisecond, 40 * millisecond})
+            for (Nanoseconds const work : {millisecond / 20, millisecond / 2}) {
+                Machine machine(1);
+                for (int i = 0; i < hogs; ++i)
+                    machine.hog();
+                SimUnit& sleeper = machine.add(machine.group(), work, sleep);
+                machine.run(second);
+                machine.start_measuring();
+                machine.run(5 * second);
+                // At worst the advantage that interrupts has to grow first.
+                EXPECT_LE(sleeper.worst_latency, 2 * scheduler.rate_limit())
+                    << hogs << " hogs, " << sleep / 1000 << " us of sleep, " << work / 1000 << " us of work";
+            }
+}
+
 TEST(SchedulerLatency, FrequentWakeUpsDoNotCutTurnsBelowTheRateLimit)
 {
     Machine machine(1);

@@ -190,7 +190,8 @@ private:
             return;
         for (CpuId cpu = 0; cpu < cpus_; ++cpu)
             for (auto& unit : units_)
-                ASSERT_FALSE(!running_[cpu] && unit->place() == Place::waiting && unit->hard_affinity().contains(cpu))
+                ASSERT_FALSE(!running_[cpu] && unit->place() == Place::waiting && !unit->group().exhausted() &&
+                             unit->hard_affinity().contains(cpu))
                     << "CPU " << cpu << " is idle while a unit waits that may run there";
     }
 
