@@ -47,11 +47,12 @@ host-tests: $(HOST_PROGRAM)
 # by design is named in tests/host/races.txt.
 TSAN_TESTS := $(addprefix tests/host/hypervisor/,grant/stress_test.cpp event/stress_test.cpp mm/domain_memory_test.cpp \
 	sched/states_test.cpp time/clock_test.cpp time/timer_test.cpp time/vcpu_time_test.cpp pvmmu/flush_test.cpp \
-	pvmmu/concurrency_test.cpp) $(wildcard tests/host/fakes/*.cpp)
+	pvmmu/concurrency_test.cpp dev/ports_test.cpp) $(wildcard tests/host/fakes/*.cpp)
+TSAN_SOURCES := $(filter-out hypervisor/dom0/% hypervisor/boot/%,$(HOST_SOURCES))
 .PHONY: tsan
 tsan:
-	@$(MAKE) --no-print-directory $(BUILD)/tsan/host_hypervisor HOST_OUT=$(BUILD)/tsan/obj HOST_TESTS="$(TSAN_TESTS)" \
-		HOST_PROGRAM=$(BUILD)/tsan/host_hypervisor HOST_WATCH='-O1 -fsanitize=thread -Wno-tsan'
+	@$(MAKE) --no-print-directory $(BUILD)/tsan/host_hypervisor HOST_OUT=$(BUILD)/tsan/obj HOST_SOURCES="$(TSAN_SOURCES)" \
+		HOST_TESTS="$(TSAN_TESTS)" HOST_PROGRAM=$(BUILD)/tsan/host_hypervisor HOST_WATCH='-O1 -fsanitize=thread -Wno-tsan'
 	@TSAN_OPTIONS="suppressions=tests/host/races.txt exitcode=66" setarch -R $(BUILD)/tsan/host_hypervisor $(TSAN_ARGUMENTS)
 
 # Which lines of the hypervisor's rooms the host tests run. Fails below 90 % in all, and for a file below it that
