@@ -6,6 +6,7 @@
 #include "mm/allocator.hpp"
 #include "mm/heap.hpp"
 
+#include <cstdio>
 #include <cstring>
 
 // Absent where lines are counted instead (`make coverage`).
@@ -22,6 +23,8 @@ bool fails(Watch kind, void const* caller)
     char text[400] = "";
     if (__sanitizer_symbolize_pc)
         __sanitizer_symbolize_pc(const_cast<void*>(caller), "%f %S", text, sizeof text);
+    else
+        std::snprintf(text, sizeof text, "caller %p(without symbols)", caller);
     control.failed = text;
     return true;
 }

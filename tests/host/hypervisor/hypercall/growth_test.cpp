@@ -14,7 +14,7 @@ namespace rf::pvmmu_tests {
 namespace {
 
 /// Bytes: what a domain with the usual limits takes at its creation and at most, besides its own memory; and for each vCPU.
-constexpr std::uint64_t most_at_first = 320 * 1024, most_at_last = 13 * 1024 * 1024, most_for_a_vcpu = 24 * 1024;
+constexpr std::uint64_t most_at_first = 96 * 1024, most_at_last = 9728 * 1024, most_for_a_vcpu = 32 * 1024;
 
 class Growth : public World {
 protected:
@@ -109,7 +109,7 @@ protected:
         take_event_words();
         EXPECT_EQ(take_grant_frames(64), xen::GNTST_okay);
         EXPECT_NE(take_grant_frames(65), xen::GNTST_okay);
-        EXPECT_EQ(take_mappings(first ? ~0ull : 1024), xen::GNTST_no_space);
+        EXPECT_EQ(take_mappings(first ? ~0ull : 1024), xen::GNTST_no_device_space);
         for (VcpuId vcpu = 0; vcpu < greedy.domain->vcpu_limit(); ++vcpu) {
             xen::vcpu_set_periodic_timer const tick{.period_ns = 10'000'000};
             EXPECT_EQ(run(greedy, hypercall::vcpu_op, {xen::VCPUOP_set_periodic_timer, vcpu, address(&tick)}), 0);
