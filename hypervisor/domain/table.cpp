@@ -18,10 +18,12 @@ constinit std::uint16_t next_id = 1;
 constinit std::uint32_t creations = 0;
 using Hook = void (*)();
 constinit Hook after_reap = nullptr;
+/// Domains that are dead and not gone yet. Whoever drops the last use of a domain asks this: the domain itself may be gone then.
+constinit Atomic<unsigned> dead_domains{0};
 
 [[nodiscard]] bool is_gone(Domain& domain)
 {
-    return domain.life.load(acquire) == LifeState::dead && domain.references.load(acquire) == 1 &&
+    return domain.life.load(acquire) == LifeState::dead && domain.references.load() == 1 &&
            domain.memory.empty();
 }
 
@@ -29,9 +31,18 @@ constinit Hook after_reap = nullptr;
 
 void DomainRef::release()
 {
-    bool const was_last_user = domain_->references.fetch_sub(1, acq_rel) == 2;
-    if (was_last_user && domain_->life.load(acquire) == LifeState::dead)
+    // From here on reap() may free the domain. It either sees our drop, or we see that it has work to do again: both sides
+    // write before they look, in one order for all.
+    bool const was_last_user = domain_->references.fetch_sub(1) == 2;
+    if (was_last_user && dead_domains.load() != 0)
         cpu::raise(cpu::Work::deferred);
+}
+
+void mark_dead(Domain& domain)
+{
+    dead_domains.fetch_add(1);
+    domain.life.store(LifeState::dead, release);
+    cpu::raise(cpu::Work::deferred);
 }
 
 Result<DomainRef> find(DomainId id)
@@ -107,6 +118,7 @@ void reap()
                 Domain* domain = domains.find(DomainId{id});
                 if (domain && is_gone(*domain)) {
                     domains.clear(DomainId{id});
+                    dead_domains.fetch_sub(1);
                     gone = mm::Box<Domain>::adopt(domain);
                 }
             }

@@ -52,6 +52,8 @@ void for_each(Function function)
 [[nodiscard]] Status enter(mm::Box<Domain> domain);
 /// An id that no domain has. Errno::enospc.
 [[nodiscard]] Result<DomainId> unused_id();
+/// All that the domain held is given back: it goes (reap) as soon as nobody uses it or its frames. Once, by its teardown.
+void mark_dead(Domain& domain);
 /// The domain that hears global VIRQs: Dom0.
 [[nodiscard]] Domain* control_domain();
 

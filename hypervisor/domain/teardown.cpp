@@ -111,8 +111,7 @@ Progress destroy_step(Domain& domain, Budget& budget)
         state.phase = static_cast<Phase>(static_cast<unsigned>(state.phase) + 1);
         start_walk(domain);
         if (state.phase == Phase::finished) {
-            domain.life.store(LifeState::dead, release);
-            cpu::raise(cpu::Work::deferred);
+            mark_dead(domain);
             event::registry.raise_global(xen::VIRQ_DOM_EXC);
         }
     }

@@ -39,7 +39,7 @@ public:
 
     /// Tables being undone, outermost first; at most one chain of four exists at a time.
     std::array<Mfn, 4> unwinding{};
-    unsigned unwinding_depth = 0;
+    unsigned unwinding_depth = 0; ///< changed as shared(): nothing_to_undo() looks without the lock
 
     /// Frames below it must not be named by entries that are not present; 0: entries may name any (admit_absent). Set once.
     std::uint64_t end_of_memory = 0;

@@ -90,7 +90,8 @@ void start_unwinding(Space& space, Mfn mfn, unsigned entries)
     require(space.unwinding_depth < space.unwinding.size(), "page tables nest four deep");
     Frame& frame = mm::frames[mfn];
     frame.stamp_or_progress.store(entries, relaxed);
-    space.unwinding[space.unwinding_depth++] = mfn;
+    space.unwinding[space.unwinding_depth] = mfn;
+    shared(space.unwinding_depth).store(space.unwinding_depth + 1, relaxed);
 }
 
 /// The entries of an unwinding level-1 table give back what they held, the last ones first.
@@ -340,7 +341,7 @@ Progress drain_tables(Space& space, Budget& budget)
             return Progress::more;
         unsigned const left = frame.stamp_or_progress.load(relaxed);
         if (left == 0) {
-            --space.unwinding_depth;
+            shared(space.unwinding_depth).store(space.unwinding_depth - 1, relaxed);
             finish_unwinding(mfn, level);
             continue;
         }

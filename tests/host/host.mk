@@ -12,8 +12,8 @@ HOST_EXTRA := $(addprefix pvcpu/,arithmetic.cpp cpuid_policy.cpp decode.cpp feat
 	hypervisor_leaves.cpp msr_rules.cpp) \
 	$(patsubst hypervisor/%,%,$(wildcard hypervisor/hypercall/memory*.cpp hypervisor/hypercall/domctl*.cpp \
 	hypervisor/hypercall/control_*.cpp)) hypercall/machine_map.cpp hypercall/policy_transfer.cpp \
-	$(addprefix pvcpu/,context.cpp control_registers.cpp debug_registers.cpp roots.cpp table_write.cpp) \
-	$(addprefix hypercall/,mmu.cpp descriptor.cpp flush.cpp grant.cpp event.cpp vcpu.cpp) \
+	$(addprefix pvcpu/,context.cpp control_registers.cpp debug_registers.cpp iret.cpp msr.cpp roots.cpp segments.cpp table_write.cpp) \
+	$(addprefix hypercall/,mmu.cpp descriptor.cpp flush.cpp grant.cpp event.cpp trap.cpp vcpu.cpp) \
 	cpu/control.cpp cpu/guards.cpp boot/memory_map.cpp boot/early_memory.cpp boot/multiboot1.cpp boot/multiboot2.cpp boot/rsdp.cpp
 HOST_SOURCES := $(filter-out $(addprefix hypervisor/,$(HOST_EXCLUDED)), \
 	$(foreach room,$(HOST_ROOMS),$(wildcard hypervisor/$(room)/*.cpp)) $(addprefix hypervisor/,$(HOST_EXTRA)))
@@ -30,6 +30,7 @@ HOST_WRAPPED := -Wl,--wrap=_ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm,
 
 # Walks over millions of states.
 HOST_FLAGS_small_scope_test := -O2
+HOST_FLAGS_entry_pairs_test := -O2
 
 $(HOST_OUT)/%.o: %.cpp
 	@mkdir -p $(@D); echo "HOST  $<"
@@ -41,6 +42,18 @@ $(HOST_PROGRAM): $(HOST_OBJECTS)
 
 .PHONY: host-tests
 host-tests: $(HOST_PROGRAM)
+
+# The tests in which several threads play processors, under ThreadSanitizer: the same sources, objects of their own. What may race
+# by design is named in tests/host/races.txt.
+TSAN_TESTS := $(addprefix tests/host/hypervisor/,grant/stress_test.cpp event/stress_test.cpp mm/domain_memory_test.cpp \
+	sched/states_test.cpp time/clock_test.cpp time/timer_test.cpp time/vcpu_time_test.cpp pvmmu/flush_test.cpp \
+	pvmmu/concurrency_test.cpp dev/ports_test.cpp) $(wildcard tests/host/fakes/*.cpp)
+TSAN_SOURCES := $(filter-out hypervisor/dom0/% hypervisor/boot/%,$(HOST_SOURCES))
+.PHONY: tsan
+tsan:
+	@$(MAKE) --no-print-directory $(BUILD)/tsan/host_hypervisor HOST_OUT=$(BUILD)/tsan/obj HOST_SOURCES="$(TSAN_SOURCES)" \
+		HOST_TESTS="$(TSAN_TESTS)" HOST_PROGRAM=$(BUILD)/tsan/host_hypervisor HOST_WATCH='-O1 -fsanitize=thread -Wno-tsan'
+	@TSAN_OPTIONS="suppressions=tests/host/races.txt exitcode=66" setarch -R $(BUILD)/tsan/host_hypervisor $(TSAN_ARGUMENTS)
 
 # Which lines of the hypervisor's rooms the host tests run. Fails below 90 % in all, and for a file below it that
 # tests/host/holes.txt does not name with its reason; writes docs/security/coverage.md.

@@ -6,6 +6,7 @@
 #include "mm/allocator.hpp"
 #include "mm/heap.hpp"
 
+#include <cstdio>
 #include <cstring>
 
 // Absent where lines are counted instead (`make coverage`).
@@ -22,6 +23,8 @@ bool fails(Watch kind, void const* caller)
     char text[400] = "";
     if (__sanitizer_symbolize_pc)
         __sanitizer_symbolize_pc(const_cast<void*>(caller), "%f %S", text, sizeof text);
+    else
+        std::snprintf(text, sizeof text, "caller %p(without symbols)", caller);
     control.failed = text;
     return true;
 }
@@ -43,8 +46,19 @@ void note_read(void const* from, std::size_t bytes)
     return address < state.read_only_end && address + bytes > state.read_only_begin;
 }
 
+/// A copy to or from where there is nothing fails, and is noted. Addresses wrap around.
+[[nodiscard]] bool is_nowhere(std::uint64_t address, std::size_t bytes)
+{
+    if (address - control.nowhere.first >= control.nowhere.bytes)
+        return false;
+    control.tried.push_back({address, bytes});
+    return true;
+}
+
 [[nodiscard]] std::size_t copy(void* to, void const* from, std::size_t bytes, void const* caller)
 {
+    if (is_nowhere(reinterpret_cast<std::uint64_t>(to), bytes) || is_nowhere(reinterpret_cast<std::uint64_t>(from), bytes))
+        return bytes;
     if (reinterpret_cast<std::uint64_t>(to) < unmapped_below || reinterpret_cast<std::uint64_t>(from) < unmapped_below ||
         is_read_only(reinterpret_cast<std::uint64_t>(to), bytes) || fails(Watch::copies, caller))
         return bytes;
@@ -73,7 +87,8 @@ std::uint64_t guest_copy_dword(void* to, void const* from)
 }
 std::size_t guest_clear(void* to, std::uint64_t, std::size_t bytes)
 {
-    if (rf::injection::fails(rf::injection::Watch::copies, __builtin_return_address(0)))
+    if (rf::injection::is_nowhere(reinterpret_cast<std::uint64_t>(to), bytes) ||
+        rf::injection::fails(rf::injection::Watch::copies, __builtin_return_address(0)))
         return bytes;
     std::memset(to, 0, bytes);
     return 0;

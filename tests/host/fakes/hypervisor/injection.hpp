@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /// What a test lets go wrong: the n-th fallible step (an allocation, or a copy from or to a guest) fails, once; and what it
-/// watches: which guest memory a hypercall reads. Off by default; for one thread at a time.
+/// watches: which guest memory a hypercall reads, and which it tries to reach where there is none. Off by default; for one thread at a time.
 
 #include <cstddef>
 #include <cstdint>
@@ -24,6 +24,8 @@ struct Control {
     std::string failed;   ///< who asked, as the symbols say, once it has failed
     Piece guest{};        ///< guest memory
     std::vector<Piece> reads; ///< out of it, in order
+    Piece nowhere{};     ///< guest addresses at which copies fail, whatever the test has there
+    std::vector<Piece> tried; ///< such copies, in order
 };
 
 extern Control control;

@@ -24,7 +24,7 @@ protected:
     {
         auto scene = std::make_unique<Scene>();
         each.prepare(*scene);
-        control = {.watch = watch, .steps = 0, .fail_at = fail_at, .failed = {}, .guest = {}, .reads = {}};
+        control = {.watch = watch, .steps = 0, .fail_at = fail_at, .failed = {}, .guest = {}, .reads = {}, .nowhere = {}, .tried = {}};
         Outcome outcome;
         outcome.success = each.act(*scene);
         control.watch = Watch::nothing;

@@ -28,7 +28,7 @@ TEST(SecondFetch, NoHypercallReadsItsArgumentsTwice)
         each.prepare(*scene);
         std::string found;
         scene->before_call = [&] {
-            control = {.watch = injection::Watch::nothing, .steps = 0, .fail_at = 0, .failed = {}, .guest = scene->arena(), .reads = {}};
+            control = {.watch = injection::Watch::nothing, .steps = 0, .fail_at = 0, .failed = {}, .guest = scene->arena(), .reads = {}, .nowhere = {}, .tried = {}};
         };
         scene->after_call = [&] {
             if (found.empty())

@@ -91,8 +91,9 @@ inline void write_msr(std::uint32_t number, std::uint64_t value) { fake_register
     auto const found = fake_registers.cpuid.find({leaf, subleaf});
     return found == fake_registers.cpuid.end() ? CpuidResult{0, 0, 0, 0} : found->second;
 }
-[[nodiscard]] inline std::uint64_t read_tsc() { return fake_tsc; }
-[[nodiscard]] inline std::uint64_t read_tsc_ordered() { return fake_tsc; }
+/// One thread may let time pass while others look.
+[[nodiscard]] inline std::uint64_t read_tsc() { return std::atomic_ref(fake_tsc).load(std::memory_order_relaxed); }
+[[nodiscard]] inline std::uint64_t read_tsc_ordered() { return read_tsc(); }
 
 [[nodiscard]] inline std::uint8_t in8(std::uint16_t port)
 {
