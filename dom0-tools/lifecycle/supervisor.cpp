@@ -200,13 +200,16 @@ Result<void> Supervisor::handle_end(Session& session, xen::DomainId id) const
     return {};
 }
 
-/// Creates the domain anew. The restart is forgotten when it has been tried, whatever came of it: what failed once for a
-/// reason that a user must see to would fail for ever.
-Result<void> Supervisor::restart(Session& session, const DomainRecord& record) const
+/// Creates the domain anew. The restart is forgotten when it has been tried, unless it failed because a daemon died meanwhile.
+Result<void> Supervisor::restart(Session& session, DomainRecord record) const
 {
     const auto spec = spec_of(record);
     Result<Created> created = spec ? create_domain(session, state_, {*spec, record.definition_file, Start::running, record.quick_ends})
                                    : Result<Created>(std::unexpected(spec.error()));
+    if (!created && restart_keeps(created.error().kind, ++record.quick_ends)) {
+        BUILD_CHECK(state_.save_restart(record));
+        return fail(created.error().kind, "'" + record.name + "' could not be started again: " + created.error().what + "; trying again");
+    }
     state_.remove_restart(record.uuid);
     if (!created)
         return fail(created.error().kind, "'" + record.name + "' could not be started again: " + created.error().what);

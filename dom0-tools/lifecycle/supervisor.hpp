@@ -57,7 +57,7 @@ public:
 private:
     [[nodiscard]] Result<std::optional<Sight>> sight_of(Session& session, xen::DomainId id) const;
     [[nodiscard]] Result<void> handle_end(Session& session, xen::DomainId id) const;
-    [[nodiscard]] Result<void> restart(Session& session, const DomainRecord& record) const;
+    [[nodiscard]] Result<void> restart(Session& session, DomainRecord record) const;
     [[nodiscard]] Result<void> set_aside(Session& session, DomainRecord record) const;
 
     [[nodiscard]] bool is_settled(const Sight& seen, const DomainRecord& record) const;

@@ -51,6 +51,19 @@ TEST(EndPolicy, ADomainThatDiesAtOnceIsNotRestartedForEver)
     EXPECT_TRUE(last.restarts_exceeded);
 }
 
+TEST(EndPolicy, ARestartOutlivesTheDeathOfADaemonButNotForEver)
+{
+    using builder::Kind;
+    // What a request to the store fails with when the store dies: before it is sent, while it waits, when another is tried.
+    for (const int code : {EPIPE, ECONNRESET, ECONNREFUSED}) {
+        const Kind kind = builder::kind_of(code);
+        EXPECT_TRUE(restart_keeps(kind, 1)) << code;
+        EXPECT_FALSE(restart_keeps(kind, most_quick_ends)) << code;
+    }
+    for (const Kind kind : {Kind::invalid, Kind::conflict, Kind::no_resource, Kind::not_permitted, Kind::not_found})
+        EXPECT_FALSE(restart_keeps(kind, 1)) << "would fail for ever";
+}
+
 Supervisor::Sight healthy()
 {
     Supervisor::Sight sight;
