@@ -116,6 +116,42 @@ TEST(Judgement, OrphansAreRemoved)
     EXPECT_EQ(judged(sight), TaskKind::forget);
 }
 
+// rfd may die after it has started a guest again and before it has noted that. The note must not wait for the guest's destruction,
+// and bring it back then.
+TEST(Judgement, ARestartIsOverOnceTheDomainRuns)
+{
+    EXPECT_TRUE(Supervisor::restart_is_over(healthy()));
+    Supervisor::Sight sight = healthy();
+    sight.shut_down = true;  // the domain before: its end is being handled
+    EXPECT_FALSE(Supervisor::restart_is_over(sight));
+    sight = healthy();
+    sight.dying = true;
+    EXPECT_FALSE(Supervisor::restart_is_over(sight));
+    sight = healthy();
+    sight.locked = true;
+    EXPECT_FALSE(Supervisor::restart_is_over(sight));
+    sight = healthy();
+    sight.record.stage = Stage::building;  // half made: to be removed, and made again
+    EXPECT_FALSE(Supervisor::restart_is_over(sight));
+}
+
+// Between the end of a domain and its new beginning there is none of its uuid: that looks like a restart which nobody does.
+TEST(Judgement, ADomainIsStartedAgainByOneOnly)
+{
+    Supervisor::Sight sight = healthy();
+    sight.record.uuid[0] = 7;
+    sight.shut_down = true;
+    const auto end = Supervisor::judge(sight);
+    ASSERT_TRUE(end);
+    const Task again{TaskKind::restart, {}, sight.record.uuid};
+    EXPECT_TRUE(exclude_each_other(*end, again));
+    EXPECT_TRUE(exclude_each_other(again, *end));
+    sight.record.uuid[0] = 8;
+    EXPECT_FALSE(exclude_each_other(*end, Task{TaskKind::restart, {}, sight.record.uuid}));
+    EXPECT_TRUE(exclude_each_other(*end, Task{TaskKind::start_backend, end->domain, {}})) << "two deeds for one domain";
+    EXPECT_FALSE(exclude_each_other(*end, Task{TaskKind::start_backend, xen::DomainId(6), {}}));
+}
+
 TEST(Judgement, AnEndIsHandledOnce)
 {
     Supervisor::Sight sight = healthy();
