@@ -77,16 +77,18 @@ deps:
 TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests fuzz models house image bench_table
 STORIES := debian dom0_boot lifecycle split_drivers hostile oracle_guest scheduling boot_errors example_guest store
 # Also told, but too long for every change: make test-long
-LONG_STORIES := survival density fairness
+LONG_STORIES := survival density fairness daemon_deaths outages
 .PHONY: test test-long soak longest-runs mutants unit-tests stories
 test: unit-tests stories
 	@RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/,$(TEST_PROGRAMS)) $(addprefix $(BUILD)/tests/system_,$(STORIES))
 test-long: stories $(addprefix $(BUILD)/tests/system_,$(LONG_STORIES))
 	@RF_TEST_LIMIT=3600 RF_LANES=1 RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(addprefix $(BUILD)/tests/system_,$(LONG_STORIES))
-# The hostile guest for as long as one likes: make soak OPERATIONS=100000000
+# The hostile guest for as long as one likes: make soak OPERATIONS=100000000; then every death of a daemon at every system call.
 OPERATIONS ?= 10000000
-soak: stories
-	@RF_TEST_LIMIT=1000000 RF_HOSTILE_OPERATIONS=$(OPERATIONS) RF_HYPERVISOR=$(BUILD)/ringfort tests/run $(BUILD)/tests/system_hostile
+SOAK_STORIES := $(addprefix $(BUILD)/tests/system_,hostile outages daemon_deaths)
+soak: stories $(SOAK_STORIES)
+	@RF_TEST_LIMIT=1000000 RF_LANES=1 RF_HOSTILE_OPERATIONS=$(OPERATIONS) RF_OUTAGES=200 RF_DEATHS=0 RF_HYPERVISOR=$(BUILD)/ringfort \
+		tests/run $(SOAK_STORIES)
 # The hypervisor's longest runs without a point of preemption, in instructions, during that guest's doings, by path.
 longest-runs: stories $(BUILD)/hostile/longest.so $(BUILD)/hostile/longest_runs
 	@RF_TEST_LIMIT=3600 RF_TIME_SCALE=10 RF_HOSTILE_OPERATIONS=60000 RF_HOSTILE_RUNS=$(abspath $(BUILD))/hostile/runs.txt \

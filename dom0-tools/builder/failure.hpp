@@ -54,6 +54,7 @@ using Result = std::expected<T, Failure>;
     case EDQUOT: return Kind::no_resource;
     case ETIMEDOUT: return Kind::timeout;
     case ECONNREFUSED:
+    case ECONNRESET:
     case EPIPE:
     case ENODEV:
     case ENXIO:

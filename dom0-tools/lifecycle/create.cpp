@@ -206,10 +206,11 @@ Result<void> Creation::complete()
     BUILD_CHECK(build());
     BUILD_CHECK(devices_->complete(session_, Clock::now() + device_patience));
     watch_.lap("devices");
-    record_.stage = Stage::running;
-    BUILD_CHECK(state_.save(record_));
+    // In this order: if we die in between, rfd removes it all. The other way round it would stay, paused for ever.
     if (request_.start == Start::running)
         BUILD_CHECK(session_.control().unpause(id_));
+    record_.stage = Stage::running;
+    BUILD_CHECK(state_.save(record_));
     watch_.lap("start");
     return {};
 }

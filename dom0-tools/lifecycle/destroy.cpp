@@ -72,6 +72,8 @@ Result<void> destroy_by_order(Session& session, const StateDirectory& state, Dom
     if (auto record = state.load(id)) {
         record->stage = Stage::ending;
         BUILD_CHECK(state.save(*record));
+        // Whoever started it last may have died before this was forgotten; it must not come back.
+        state.remove_restart(record->uuid);
     }
     return destroy_domain(session, state, id);
 }

@@ -41,4 +41,9 @@ EndDecision decide_end(const config::DomainSpec& spec, unsigned reason, std::int
     return decision;
 }
 
+bool restart_keeps(builder::Kind failure, unsigned failures)
+{
+    return failure == builder::Kind::unreachable && failures < most_quick_ends;
+}
+
 }  // namespace rf::lifecycle

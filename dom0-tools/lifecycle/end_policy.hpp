@@ -8,6 +8,7 @@
 ///     crash, watchdog, soft reset   on_crash
 ///     suspend     nothing: whoever suspended it goes on with it
 
+#include "builder/failure.hpp"
 #include "config/domain_spec.hpp"
 
 namespace rf::lifecycle {
@@ -26,5 +27,9 @@ struct EndDecision {
 
 /// `reason` is SHUTDOWN_*; `lived` in seconds since creation; `quick_ends` those before this end.
 [[nodiscard]] EndDecision decide_end(const config::DomainSpec& spec, unsigned reason, std::int64_t lived, unsigned quick_ends);
+
+/// Whether a restart that could not be carried out stays to be tried again: when what failed was a daemon, which comes back.
+/// What a user must see to would fail for ever. `failures`: how often it failed in a row, this time included.
+[[nodiscard]] bool restart_keeps(builder::Kind failure, unsigned failures);
 
 }  // namespace rf::lifecycle

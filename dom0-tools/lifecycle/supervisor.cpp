@@ -45,6 +45,14 @@ void see(Supervisor::Sight& sight, const ::xen::xen_domctl_getdomaininfo& info, 
 
 }  // namespace
 
+bool exclude_each_other(const Task& one, const Task& other)
+{
+    const auto restarts = [](const Task& task) { return task.kind == Task::Kind::restart; };
+    if (restarts(one) || restarts(other))
+        return one.uuid == other.uuid;
+    return one.domain == other.domain;
+}
+
 std::optional<Task> Supervisor::judge(const Sight& sight)
 {
     const xen::DomainId id = sight.record.id;
@@ -57,10 +65,15 @@ std::optional<Task> Supervisor::judge(const Sight& sight)
     if (sight.dying || sight.record.stage == Stage::building || sight.record.stage == Stage::ending)
         return Task{Task::Kind::finish_destroy, id, {}};
     if (sight.shut_down)
-        return sight.record.stage == Stage::running ? std::optional(Task{Task::Kind::handle_end, id, {}}) : std::nullopt;
+        return sight.record.stage == Stage::running ? std::optional(Task{Task::Kind::handle_end, id, sight.record.uuid}) : std::nullopt;
     if (sight.wants_backend && !sight.has_backend)
         return Task{Task::Kind::start_backend, id, {}};
     return std::nullopt;
+}
+
+bool Supervisor::restart_is_over(const Sight& sight)
+{
+    return sight.exists && sight.same_uuid && !sight.dying && !sight.shut_down && !sight.locked && sight.record.stage == Stage::running;
 }
 
 /// Whether there is nothing to do about the domain, whoever works on it: the usual case, found without asking for its lock.
@@ -103,10 +116,21 @@ Result<std::vector<Task>> Supervisor::look(Session& session)
     for (const xen::DomainId id : state_.remains(ids))
         if (!state_.is_locked(id))
             tasks.push_back({Task::Kind::remove_traces, id, {}});
-    for (const DomainRecord& record : state_.restarts()) {
-        const auto same = [&](const auto& entry) { return std::ranges::equal(entry.second.handle, record.uuid); };
-        if (std::ranges::none_of(domains, same))
-            tasks.push_back({Task::Kind::restart, {}, record.uuid});
+    for (const DomainRecord& restart : state_.restarts()) {
+        const auto same = std::ranges::find_if(domains, [&](const auto& entry) { return std::ranges::equal(entry.second.handle, restart.uuid); });
+        if (same == domains.end()) {
+            tasks.push_back({Task::Kind::restart, {}, restart.uuid});
+            continue;
+        }
+        Sight sight;
+        sight.exists = true;
+        sight.locked = state_.is_locked(same->first);
+        if (const DomainRecord* const record = records_.find(state_, same->first)) {
+            sight.record = *record;
+            see(sight, same->second, *record);
+            if (restart_is_over(sight))
+                state_.remove_restart(restart.uuid);
+        }
     }
     return tasks;
 }
@@ -200,13 +224,16 @@ Result<void> Supervisor::handle_end(Session& session, xen::DomainId id) const
     return {};
 }
 
-/// Creates the domain anew. The restart is forgotten when it has been tried, whatever came of it: what failed once for a
-/// reason that a user must see to would fail for ever.
-Result<void> Supervisor::restart(Session& session, const DomainRecord& record) const
+/// Creates the domain anew. The restart is forgotten when it has been tried, unless it failed because a daemon died meanwhile.
+Result<void> Supervisor::restart(Session& session, DomainRecord record) const
 {
     const auto spec = spec_of(record);
     Result<Created> created = spec ? create_domain(session, state_, {*spec, record.definition_file, Start::running, record.quick_ends})
                                    : Result<Created>(std::unexpected(spec.error()));
+    if (!created && restart_keeps(created.error().kind, ++record.quick_ends)) {
+        BUILD_CHECK(state_.save_restart(record));
+        return fail(created.error().kind, "'" + record.name + "' could not be started again: " + created.error().what + "; trying again");
+    }
     state_.remove_restart(record.uuid);
     if (!created)
         return fail(created.error().kind, "'" + record.name + "' could not be started again: " + created.error().what);

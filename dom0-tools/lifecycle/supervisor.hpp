@@ -24,10 +24,13 @@ struct Task {
     };
     Kind kind{};
     xen::DomainId domain;      ///< not for restart
-    config::Uuid uuid{};       ///< for restart
+    config::Uuid uuid{};       ///< for restart and handle_end
     friend bool operator==(const Task&, const Task&) = default;
     friend auto operator<=>(const Task&, const Task&) = default;
 };
+
+/// Whether one must wait for the other. Handling an end may create the domain anew, as does `restart`.
+[[nodiscard]] bool exclude_each_other(const Task& one, const Task& other);
 
 class Supervisor {
 public:
@@ -53,11 +56,13 @@ public:
         bool has_backend = false;
     };
     [[nodiscard]] static std::optional<Task> judge(const Sight& sight);
+    /// Whether a domain that was to be created anew has been: what noted that is a leftover.
+    [[nodiscard]] static bool restart_is_over(const Sight& sight);
 
 private:
     [[nodiscard]] Result<std::optional<Sight>> sight_of(Session& session, xen::DomainId id) const;
     [[nodiscard]] Result<void> handle_end(Session& session, xen::DomainId id) const;
-    [[nodiscard]] Result<void> restart(Session& session, const DomainRecord& record) const;
+    [[nodiscard]] Result<void> restart(Session& session, DomainRecord record) const;
     [[nodiscard]] Result<void> set_aside(Session& session, DomainRecord record) const;
 
     [[nodiscard]] bool is_settled(const Sight& seen, const DomainRecord& record) const;

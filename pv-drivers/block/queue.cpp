@@ -55,6 +55,7 @@ void Queue::resume()
     for (const QueueJournal::Unanswered& saved : found->requests)
         begin(saved.entry, saved.raw);
     // Answers may have been written but never shown, and the frontend may have sent an event to nobody.
+    journal_.publish(ring_.rsp_prod());
     (void)ring_.publish();
     (void)doors_.events.notify(connection_.port);  // can only fail for a port that is not ours
 }

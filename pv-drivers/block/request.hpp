@@ -5,6 +5,7 @@
 /// allows. Whoever carries it out needs no further check.
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <expected>
 #include <span>
@@ -15,8 +16,31 @@
 
 namespace rf::block {
 
-using RawRequest = ::xen::blkif_request;
-using RawSegment = ::xen::blkif_request_segment;
+/// A ring slot as it was copied, read as a direct request (::xen::blkif_request) until `parse` looks closer. Every byte has a
+/// name: a copy of a structure may leave out its padding, and what pads a segment is part of an indirect request's reference.
+struct RawSegment {
+    RawSegment() = default;
+    constexpr RawSegment(std::uint32_t ref, std::uint8_t first, std::uint8_t last) : gref(ref), first_sect(first), last_sect(last), unused(0) {}
+
+    std::uint32_t gref;
+    std::uint8_t first_sect;
+    std::uint8_t last_sect;
+    std::uint16_t unused;
+};
+struct RawRequest {
+    std::uint8_t operation;
+    std::uint8_t nr_segments;
+    std::uint16_t handle;
+    std::uint32_t unused;
+    std::uint64_t id;
+    std::uint64_t sector_number;
+    RawSegment seg[::xen::BLKIF_MAX_SEGMENTS_PER_REQUEST];
+};
+static_assert(sizeof(RawSegment) == sizeof(::xen::blkif_request_segment) && sizeof(RawRequest) == sizeof(::xen::blkif_request));
+static_assert(offsetof(RawSegment, last_sect) == offsetof(::xen::blkif_request_segment, last_sect));
+static_assert(offsetof(RawRequest, id) == offsetof(::xen::blkif_request, id) &&
+              offsetof(RawRequest, sector_number) == offsetof(::xen::blkif_request, sector_number) &&
+              offsetof(RawRequest, seg) == offsetof(::xen::blkif_request, seg));
 
 /// Most segments of a request by way of indirect pages; told to the frontend.
 inline constexpr std::uint32_t max_indirect_segments = 256;

@@ -1,11 +1,19 @@
 // SPDX-License-Identifier: MIT
-// kill-at N COMMAND...: runs the command and kills it with SIGKILL at its Nth stop: when it enters or leaves a system call,
-// in whichever of its threads. Exits with 137 if it was killed; else prints "stops M" on standard error and exits as the
-// command did. Child processes go their own way.
+// kill-at: kills a process with SIGKILL at a system call of its life, so that the call is not carried out.
+//
+//   kill-at N COMMAND...       at the Nth call of the command, in whichever of its threads
+//   kill-at -c N COMMAND...    at the Nth call of the first process that the command forks; the command lives on
+//   kill-at -p PID N           at the Nth call that a running process makes from now on; SIGTERM ends the watch
+//
+// Calls are counted when they are entered: between two of them nothing changes that others can see. Says "killed at call N
+// (number S)" or "calls M" on standard error. Exits with 137 if it killed the command or process, else as the command did
+// (0 for -p). Other child processes go their own way.
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
+#include <dirent.h>
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,8 +21,63 @@
 namespace {
 
 constexpr int was_killed = 137;
+constexpr int stop_event = 128;  // PTRACE_EVENT_STOP
+
+volatile sig_atomic_t told_to_end = 0;
 
 int status_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
+
+enum class Victim { command, child, running };
+
+class Watch {
+public:
+    Watch(Victim victim, pid_t main, long wanted) : victim_(victim), main_(main), wanted_(wanted) {}
+
+    /// Follows until the main process ends or the watch is told to: the exit status of this program.
+    int follow() {
+        for (;;) {
+            int status = 0;
+            const pid_t thread = told_to_end ? -1 : waitpid(-1, &status, __WALL);
+            if (thread < 0 && errno == EINTR && !told_to_end) continue;
+            // Without us the kernel lets a running process go on.
+            if (thread < 0) return end(0);
+            if (!WIFEXITED(status) && !WIFSIGNALED(status)) resume(thread, status);
+            else if (thread == main_) return end(status_of(status));
+        }
+    }
+
+private:
+    int end(int status) const {
+        if (!killed_) std::fprintf(stderr, "calls %ld\n", calls_);
+        return killed_ && victim_ != Victim::child ? was_killed : status;
+    }
+
+    void resume(pid_t thread, int status) {
+        const int signal = WSTOPSIG(status);
+        const int event = status >> 16;
+        if (signal == (SIGTRAP | 0x80)) see_call(thread);
+        // Stops of ptrace's own are no signals for the process.
+        const bool own = event != 0 || signal == (SIGTRAP | 0x80) || signal == SIGTRAP || (signal == SIGSTOP && victim_ != Victim::running);
+        const auto how = victim_ == Victim::child && thread == main_ ? PTRACE_CONT : PTRACE_SYSCALL;
+        if (event == stop_event && signal != SIGTRAP) ptrace(PTRACE_LISTEN, thread, nullptr, nullptr);
+        else ptrace(how, thread, nullptr, reinterpret_cast<void*>(own ? 0L : static_cast<long>(signal)));
+    }
+
+    void see_call(pid_t thread) {
+        __ptrace_syscall_info info{};
+        if (killed_ || ptrace(PTRACE_GET_SYSCALL_INFO, thread, sizeof info, &info) <= 0 || info.op != PTRACE_SYSCALL_INFO_ENTRY) return;
+        if (++calls_ != wanted_) return;
+        killed_ = true;
+        kill(victim_ == Victim::child ? thread : main_, SIGKILL);
+        std::fprintf(stderr, "killed at call %ld (number %llu)\n", calls_, static_cast<unsigned long long>(info.entry.nr));
+    }
+
+    Victim victim_;
+    pid_t main_;
+    long wanted_;
+    long calls_ = 0;
+    bool killed_ = false;
+};
 
 [[noreturn]] void become(char** command) {
     ptrace(PTRACE_TRACEME, 0, nullptr, nullptr);
@@ -24,43 +87,62 @@ int status_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128
     std::_Exit(127);
 }
 
-/// Follows all threads until the command ends; its wait status.
-int follow(pid_t main, long wanted, long& stops) {
-    for (;;) {
-        int status = 0;
-        const pid_t thread = waitpid(-1, &status, __WALL);
-        if (thread < 0 && errno == EINTR) continue;
-        if (thread < 0) return 1 << 8;
-        if (WIFEXITED(status) || WIFSIGNALED(status)) {
-            if (thread == main) return status;
-            continue;
-        }
-        const int signal = WSTOPSIG(status);
-        const bool at_system_call = signal == (SIGTRAP | 0x80);
-        if (at_system_call && ++stops == wanted) kill(main, SIGKILL);
-        // Stops of ptrace's own are no signals for the command.
-        const bool own = at_system_call || signal == SIGTRAP || signal == SIGSTOP;
-        ptrace(PTRACE_SYSCALL, thread, nullptr, reinterpret_cast<void*>(own ? 0L : static_cast<long>(signal)));
+pid_t start(Victim victim, char** command) {
+    const pid_t main = fork();
+    if (main == 0) become(command);
+    int status = 0;
+    if (main < 0 || waitpid(main, &status, 0) != main) return -1;
+    const long more = victim == Victim::child ? PTRACE_O_TRACEFORK | PTRACE_O_TRACECLONE : PTRACE_O_TRACECLONE;
+    ptrace(PTRACE_SETOPTIONS, main, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | more);
+    ptrace(victim == Victim::child ? PTRACE_CONT : PTRACE_SYSCALL, main, nullptr, nullptr);
+    return main;
+}
+
+/// Takes hold of all threads of a running process.
+bool seize(pid_t process) {
+    char path[64];
+    std::snprintf(path, sizeof path, "/proc/%d/task", process);
+    DIR* const tasks = opendir(path);
+    bool any = false;
+    while (const dirent* const task = tasks ? readdir(tasks) : nullptr) {
+        const pid_t thread = std::atoi(task->d_name);
+        if (thread <= 0 || ptrace(PTRACE_SEIZE, thread, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE) != 0) continue;
+        any = ptrace(PTRACE_INTERRUPT, thread, nullptr, nullptr) == 0 || any;
     }
+    if (tasks) closedir(tasks);
+    return any;
+}
+
+int usage() {
+    std::fputs("usage: kill-at [-c] N COMMAND...\n       kill-at -p PID N\n", stderr);
+    return 2;
 }
 
 }  // namespace
 
 int main(int count, char** arguments) {
-    if (count < 3) {
-        std::fputs("usage: kill-at N COMMAND...\n", stderr);
-        return 2;
+    Victim victim = Victim::command;
+    int at = 1;
+    if (count > 1 && std::strcmp(arguments[1], "-c") == 0) victim = Victim::child;
+    if (count > 1 && std::strcmp(arguments[1], "-p") == 0) victim = Victim::running;
+    if (victim == Victim::child) at = 2;
+    if (victim == Victim::running) at = 3;
+    if (count < at + (victim == Victim::running ? 1 : 2)) return usage();
+    const long wanted = std::atol(arguments[at]);
+    pid_t main = 0;
+    if (victim == Victim::running) {
+        struct sigaction action {};
+        action.sa_handler = [](int) { told_to_end = 1; };
+        sigaction(SIGTERM, &action, nullptr);
+        main = std::atoi(arguments[2]);
+        if (!seize(main)) {
+            std::fprintf(stderr, "kill-at: cannot watch process %d: %s\n", main, std::strerror(errno));
+            return 1;
+        }
+        std::fputs("watching\n", stderr);
+    } else {
+        main = start(victim, arguments + at + 1);
+        if (main < 0) return 1;
     }
-    const long wanted = std::atol(arguments[1]);
-    const pid_t main = fork();
-    if (main == 0) become(arguments + 2);
-    int status = 0;
-    if (main < 0 || waitpid(main, &status, 0) != main) return 1;
-    ptrace(PTRACE_SETOPTIONS, main, nullptr, PTRACE_O_TRACESYSGOOD | PTRACE_O_TRACECLONE | PTRACE_O_EXITKILL);
-    ptrace(PTRACE_SYSCALL, main, nullptr, nullptr);
-    long stops = 0;
-    status = follow(main, wanted, stops);
-    if (WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL) return was_killed;
-    std::fprintf(stderr, "stops %ld\n", stops);
-    return status_of(status);
+    return Watch(victim, main, wanted).follow();
 }

@@ -67,7 +67,7 @@ settle() {
 killed_everywhere() {
     killed=0
     $2 > /dev/null || return 1
-    stops=$(kill-at 1000000 $3 2>&1 | sed -n 's/^stops //p')
+    stops=$(kill-at 1000000 $3 2>&1 | sed -n 's/^calls //p')
     $4 || return 1
     for point in $(seq $1); do
         $2 > /dev/null || return 1

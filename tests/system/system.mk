@@ -24,7 +24,13 @@ $(BUILD)/tests/boot: $(BUILD)/obj/system/boot.o $(SYSTEM_DRIVER)
 # Runs inside Dom0.
 $(BUILD)/tests/kill-at: tests/system/kill_at.cpp
 	@mkdir -p $(@D); echo "TEST  $<"; $(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $<
-$(BUILD)/tests/system_survival: | $(BUILD)/tests/kill-at
+$(BUILD)/tests/system_survival $(BUILD)/tests/system_daemon_deaths: | $(BUILD)/tests/kill-at
+
+# Run inside Dom0 and a guest that has no libraries.
+SURVIVAL_LOADS := $(BUILD)/tests/survival/store-load $(BUILD)/tests/survival/block-load
+$(SURVIVAL_LOADS): $(BUILD)/tests/survival/%-load: tests/system/survival/%_load.cpp
+	@mkdir -p $(@D); echo "TEST  $<"; $(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -O1 -static -o $@ $<
+$(BUILD)/tests/system_outages: | $(SURVIVAL_LOADS)
 
 $(BUILD)/tests/system_%: $(BUILD)/obj/system/%_test.o $(SYSTEM_HARNESS)
 	@mkdir -p $(@D); echo "LINK  $@"; $(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $^ -lgtest -lgtest_main $(SYSTEM_LIBS_$*)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "manager.hpp"
 
+#include <algorithm>
 #include <sys/wait.h>
 
 #include <boost/asio/post.hpp>
@@ -152,15 +153,15 @@ void Manager::look()
 
 void Manager::begin(const Task& task)
 {
-    const std::pair key(task.domain, task.uuid);
-    if (!busy_.insert(key).second)
+    if (std::ranges::any_of(busy_, [&](const Task& other) { return lifecycle::exclude_each_other(task, other); }))
         return;
-    boost::asio::post(workers_, [this, task, key] {
+    busy_.insert(task);
+    boost::asio::post(workers_, [this, task] {
         auto session = lifecycle::Session::open();
         const auto done = session ? supervisor_.carry_out(*session, task) : lifecycle::Result<void>(std::unexpected(session.error()));
         if (!done)
             log(Severity::error, done.error().what);
-        boost::asio::post(io_, [this, key] { busy_.erase(key); });
+        boost::asio::post(io_, [this, task] { busy_.erase(task); });
     });
 }
 

@@ -37,7 +37,7 @@ private:
     std::optional<boost::asio::posix::stream_descriptor> store_wait_;
     boost::asio::steady_timer timer_;
     boost::asio::signal_set children_;
-    std::set<std::pair<xen::DomainId, config::Uuid>> busy_;  ///< with a deed under way
+    std::set<lifecycle::Task> busy_;  ///< under way
     std::string complaint_;                                  ///< said last about the store, to say it once
     boost::asio::thread_pool workers_;                       ///< last: its threads end before the rest goes
 };

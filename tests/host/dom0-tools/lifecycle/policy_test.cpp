@@ -51,6 +51,19 @@ TEST(EndPolicy, ADomainThatDiesAtOnceIsNotRestartedForEver)
     EXPECT_TRUE(last.restarts_exceeded);
 }
 
+TEST(EndPolicy, ARestartOutlivesTheDeathOfADaemonButNotForEver)
+{
+    using builder::Kind;
+    // What a request to the store fails with when the store dies: before it is sent, while it waits, when another is tried.
+    for (const int code : {EPIPE, ECONNRESET, ECONNREFUSED}) {
+        const Kind kind = builder::kind_of(code);
+        EXPECT_TRUE(restart_keeps(kind, 1)) << code;
+        EXPECT_FALSE(restart_keeps(kind, most_quick_ends)) << code;
+    }
+    for (const Kind kind : {Kind::invalid, Kind::conflict, Kind::no_resource, Kind::not_permitted, Kind::not_found})
+        EXPECT_FALSE(restart_keeps(kind, 1)) << "would fail for ever";
+}
+
 Supervisor::Sight healthy()
 {
     Supervisor::Sight sight;
@@ -101,6 +114,42 @@ TEST(Judgement, OrphansAreRemoved)
     sight.same_uuid = false;  // the number is another domain's now: its nodes must not be touched
     sight.dying = true;
     EXPECT_EQ(judged(sight), TaskKind::forget);
+}
+
+// rfd may die after it has started a guest again and before it has noted that. The note must not wait for the guest's destruction,
+// and bring it back then.
+TEST(Judgement, ARestartIsOverOnceTheDomainRuns)
+{
+    EXPECT_TRUE(Supervisor::restart_is_over(healthy()));
+    Supervisor::Sight sight = healthy();
+    sight.shut_down = true;  // the domain before: its end is being handled
+    EXPECT_FALSE(Supervisor::restart_is_over(sight));
+    sight = healthy();
+    sight.dying = true;
+    EXPECT_FALSE(Supervisor::restart_is_over(sight));
+    sight = healthy();
+    sight.locked = true;
+    EXPECT_FALSE(Supervisor::restart_is_over(sight));
+    sight = healthy();
+    sight.record.stage = Stage::building;  // half made: to be removed, and made again
+    EXPECT_FALSE(Supervisor::restart_is_over(sight));
+}
+
+// Between the end of a domain and its new beginning there is none of its uuid: that looks like a restart which nobody does.
+TEST(Judgement, ADomainIsStartedAgainByOneOnly)
+{
+    Supervisor::Sight sight = healthy();
+    sight.record.uuid[0] = 7;
+    sight.shut_down = true;
+    const auto end = Supervisor::judge(sight);
+    ASSERT_TRUE(end);
+    const Task again{TaskKind::restart, {}, sight.record.uuid};
+    EXPECT_TRUE(exclude_each_other(*end, again));
+    EXPECT_TRUE(exclude_each_other(again, *end));
+    sight.record.uuid[0] = 8;
+    EXPECT_FALSE(exclude_each_other(*end, Task{TaskKind::restart, {}, sight.record.uuid}));
+    EXPECT_TRUE(exclude_each_other(*end, Task{TaskKind::start_backend, end->domain, {}})) << "two deeds for one domain";
+    EXPECT_FALSE(exclude_each_other(*end, Task{TaskKind::start_backend, xen::DomainId(6), {}}));
 }
 
 TEST(Judgement, AnEndIsHandledOnce)

@@ -366,6 +366,24 @@ TEST_P(BlockQueue, TakingThatWasCutOffIsForgotten)
     EXPECT_EQ(answers, (std::map<std::uint64_t, int>{{1, 0}, {2, 0}, {3, 0}, {4, 0}}));
 }
 
+TEST_P(BlockQueue, WhatASuccessorShowsAtOnceCountsAsAnswered)
+{
+    // The process dies after it took a request that will be refused. The successor refuses it while it takes over, and shows that;
+    // dying there, it must not leave it as unanswered: the frontend may use the slot again.
+    RawRequest bad = transfer(::xen::BLKIF_OP_READ, 1, 0, 10);
+    bad.nr_segments = 12;
+    submit(bad);
+    QueueJournal(memory).take(0, 0, bad);
+    queue.reset();
+    make();
+    queue->resume();
+    collect();
+    EXPECT_EQ(answers, (std::map<std::uint64_t, int>{{1, -1}}));
+    const auto left = QueueJournal(memory).recover(32);
+    ASSERT_TRUE(left);
+    EXPECT_TRUE(left->requests.empty());
+}
+
 INSTANTIATE_TEST_SUITE_P(BothWays, BlockQueue, testing::Values(Grants::passing, Grants::persistent),
                          [](const auto& parameter) { return parameter.param == Grants::passing ? "Copied" : "Mapped"; });
 
