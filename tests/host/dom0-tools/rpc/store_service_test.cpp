@@ -24,6 +24,7 @@ using store::Type;
 class StoreServiceTest : public ::testing::Test {
 protected:
     static constexpr std::uint32_t guest_port = 3;
+    static constexpr std::chrono::milliseconds at_once{0};
 
     void SetUp() override
     {
@@ -44,7 +45,7 @@ protected:
 
     void start()
     {
-        io = std::make_unique<boost::asio::io_context>(1);
+        loop = std::make_unique<ReadyLoop>(ReadyLoop::create().value());
         auto journal = JournalFile::open(directory, "this boot");
         ASSERT_TRUE(journal) << journal.error().text();
         auto doors = StoreDoors::open(kernel);
@@ -53,7 +54,7 @@ protected:
         ASSERT_TRUE(own) << own.error().text();
         StoreOptions options;
         options.socket_path = directory + "/socket";
-        service = std::make_unique<StoreService>(*io, options, std::move(*doors), std::move(*journal));
+        service = std::make_unique<StoreService>(*loop, options, std::move(*doors), std::move(*journal));
         const auto started = service->start(std::move(*own));
         ASSERT_TRUE(started) << started.error().text();
     }
@@ -61,12 +62,12 @@ protected:
     void kill()
     {
         service.reset();
-        io.reset();
+        loop.reset();
     }
     void run()
     {
-        io->restart();
-        io->poll();
+        while (service->round(at_once)) {
+        }
     }
     /// Lets a blocking client call run while the service works.
     template <class Call>
@@ -109,7 +110,7 @@ protected:
 
     const std::string directory = std::filesystem::temp_directory_path() / ("rf-store-service-" + std::to_string(::getpid()));
     xen::FakeKernel kernel;
-    std::unique_ptr<boost::asio::io_context> io;
+    std::unique_ptr<ReadyLoop> loop;
     std::unique_ptr<StoreService> service;
 };
 
@@ -247,8 +248,7 @@ TEST_F(StoreServiceTest, OneBusyClientDoesNotKeepTheOthersWaiting)
         guest.pump();
         if (std::exchange(guest.notify, false))
             kernel.raise(kernel.local_port(5, guest_port));
-        io->restart();
-        io->poll_one();
+        (void)service->round(at_once);
         before = guest.received.size();
     }
     EXPECT_TRUE(answer.get());
@@ -315,8 +315,7 @@ TEST_F(StoreServiceTest, KilledAtTheWorstPlacesEveryRequestCountsOnce)
         std::filesystem::copy_file(journal, saved, std::filesystem::copy_options::overwrite_existing);
         const ::xen::xenstore_domain_interface before = guest.page();
         for (unsigned turns = random() % 4; turns > 0; --turns) {
-            io->restart();
-            io->poll_one();
+            (void)service->round(at_once);
         }
         const unsigned fate = random() % 4;
         if (fate == 0)
