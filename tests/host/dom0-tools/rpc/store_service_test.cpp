@@ -8,6 +8,7 @@
 #include <random>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "rpc/guest_ring.hpp"
@@ -255,6 +256,34 @@ TEST_F(StoreServiceTest, OneBusyClientDoesNotKeepTheOthersWaiting)
     EXPECT_LT(before, 2000u);
     settle(guest);
     EXPECT_EQ(guest.received.size(), 2000u);
+}
+
+// A client asks and asks and never takes an answer: it is not read from any more, costs nothing while it sleeps, and finds every
+// answer when it comes back. Others are served meanwhile.
+TEST_F(StoreServiceTest, AClientThatTakesNoAnswersWaitsWithoutCost)
+{
+    StoreClient client = connect();
+    ASSERT_TRUE(client_call([&] { return client.write("/a", std::string(1000, 'x')); }));
+    StoreClient lazy = connect();
+    const std::string question = store::encode({Type::read, 9, 0, std::string("/a\0", 3)});
+    unsigned asked = 0;
+    for (unsigned quiet = 0; quiet < 3; run()) {
+        const ssize_t count = ::send(lazy.descriptor(), question.data(), question.size(), MSG_DONTWAIT);
+        ASSERT_TRUE(count == static_cast<ssize_t>(question.size()) || count < 0);
+        quiet = count < 0 ? quiet + 1 : 0;
+        asked += count > 0;
+    }
+    EXPECT_GT(asked, 100u);
+    EXPECT_FALSE(service->round(at_once)) << "nothing is reported that nobody wants to know";
+    EXPECT_TRUE(client_call([&] { return client.read("/a"); }));
+    std::size_t received = 0;
+    std::vector<char> buffer(65536);
+    for (unsigned quiet = 0; quiet < 3; run()) {
+        const ssize_t count = ::recv(lazy.descriptor(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+        quiet = count < 0 ? quiet + 1 : 0;
+        received += count > 0 ? static_cast<std::size_t>(count) : 0;
+    }
+    EXPECT_EQ(received, asked * (store::header_bytes + 1000));
 }
 
 TEST_F(StoreServiceTest, WatchesOfAGuestSurviveARestartOfTheStore)
