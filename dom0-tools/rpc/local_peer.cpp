@@ -1,60 +1,51 @@
 // SPDX-License-Identifier: MIT
 #include "rpc/local_peer.hpp"
 
-#include <array>
-
-#include <boost/asio/buffer.hpp>
+#include <cerrno>
+#include <sys/socket.h>
 
 namespace rf::rpc {
+namespace {
 
-using boost::system::error_code;
-
-LocalPeer::LocalPeer(Socket socket, store::ConnectionId connection, Wake wake)
-    : Peer(connection), socket_(std::move(socket)), wake_(std::move(wake))
+bool is_for_now(int problem)
 {
-    error_code ignored;  // a socket that cannot be made non-blocking fails at its first use
-    socket_.non_blocking(true, ignored);
+    return problem == EAGAIN || problem == EWOULDBLOCK || problem == EINTR;
 }
 
-void LocalPeer::wait_for(Socket::wait_type type, Wait LocalPeer::*flag)
+}  // namespace
+
+xen::Result<std::shared_ptr<LocalPeer>> LocalPeer::create(xen::Descriptor socket, store::ConnectionId connection, ReadyLoop& loop,
+                                                          ReadyLoop::Handler ready)
 {
-    if (this->*flag == Wait::waiting)
+    if (auto watched = loop.watch(socket.number(), ReadyLoop::Interest::read, std::move(ready)); !watched)
+        return std::unexpected(watched.error());
+    return std::make_shared<LocalPeer>(std::move(socket), connection, loop);
+}
+
+void LocalPeer::listen_for(ReadyLoop::Interest interest)
+{
+    if (interest == interest_)
         return;
-    this->*flag = Wait::waiting;
-    socket_.async_wait(type, [weak = weak_from_this(), flag](const error_code& error) {
-        const auto self = weak.lock();
-        if (!self || error == boost::asio::error::operation_aborted)
-            return;
-        (*self).*flag = Wait::none;
-        self->wake_(self->connection());
-    });
+    interest_ = interest;
+    loop_.change(socket_.number(), interest);
 }
 
-Peer::Work LocalPeer::receive()
+LocalPeer::Read LocalPeer::receive()
 {
-    // The last read took all there was: another one would only say so. What has come since completes the wait at once.
-    if (drained_) {
-        drained_ = false;
-        wait_for(Socket::wait_read, &LocalPeer::reading_);
-        return Work::idle;
-    }
-    std::array<char, store::header_bytes + store::payload_max> buffer;
-    error_code error;
-    const std::size_t count = socket_.read_some(boost::asio::buffer(buffer), error);
-    if (error == boost::asio::error::would_block) {
-        wait_for(Socket::wait_read, &LocalPeer::reading_);
-        return Work::idle;
-    }
-    if (error)
-        return Work::closed;
-    drained_ = count < buffer.size();
-    assembler_.feed({buffer.data(), count});
-    return Work::more;
+    char buffer[store::header_bytes + store::payload_max];  // filled by the kernel as far as it says
+    const ssize_t count = ::recv(socket_.number(), buffer, sizeof buffer, 0);
+    if (count < 0 && is_for_now(errno))
+        return Read::none;
+    if (count <= 0)
+        return Read::closed;
+    assembler_.feed({buffer, static_cast<std::size_t>(count)});
+    return static_cast<std::size_t>(count) < sizeof buffer ? Read::all : Read::some;
 }
 
 Peer::Work LocalPeer::take_requests(store::Server& server, unsigned budget)
 {
-    while (budget > 0) {
+    // A read that did not fill its buffer took all there was; another would only say so, and the loop tells of what comes later.
+    for (bool drained = false; budget > 0;) {
         if (server.is_overrun(connection()))
             return Work::closed;
         if (!server.accepts_requests(connection()))
@@ -65,9 +56,12 @@ Peer::Work LocalPeer::take_requests(store::Server& server, unsigned budget)
         if (*message) {
             server.process(connection(), **message);
             --budget;
-        } else if (const Work work = receive(); work != Work::more) {
-            return work;
+            continue;
         }
+        const Read read = drained ? Read::none : receive();
+        if (read == Read::none || read == Read::closed)
+            return read == Read::none ? Work::idle : Work::closed;
+        drained = read == Read::all;
     }
     return Work::more;
 }
@@ -76,19 +70,21 @@ Peer::Work LocalPeer::send_replies(store::Server& server)
 {
     if (server.is_overrun(connection()))
         return Work::closed;
+    auto interest = ReadyLoop::Interest::read;
     while (!server.outbox(connection()).empty()) {
         const std::string_view bytes = server.outbox(connection()).front();
-        error_code error;
-        const std::size_t count = socket_.write_some(boost::asio::buffer(bytes.data(), bytes.size()), error);
-        if (error == boost::asio::error::would_block) {
-            wait_for(Socket::wait_write, &LocalPeer::writing_);
-            return Work::blocked;
+        const ssize_t count = ::send(socket_.number(), bytes.data(), bytes.size(), MSG_NOSIGNAL);
+        if (count < 0 && is_for_now(errno)) {
+            // Who must take replies first is not read from: reporting that he has sent more would go on for ever.
+            interest = server.accepts_requests(connection()) ? ReadyLoop::Interest::both : ReadyLoop::Interest::write;
+            break;
         }
-        if (error)
+        if (count < 0)
             return Work::closed;
-        server.delivered(connection(), count);
+        server.delivered(connection(), static_cast<std::size_t>(count));
     }
-    return Work::idle;
+    listen_for(interest);
+    return interest == ReadyLoop::Interest::read ? Work::idle : Work::blocked;
 }
 
 }  // namespace rf::rpc

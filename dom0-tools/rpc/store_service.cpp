@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: MIT
 #include "rpc/store_service.hpp"
 
+#include <cerrno>
+#include <cstring>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "rpc/log.hpp"
@@ -12,7 +16,7 @@
 namespace rf::rpc {
 namespace {
 
-using boost::system::error_code;
+constexpr int waiting_connections = 128;
 
 store::DomainStatus status_of(const ::xen::xen_domctl_getdomaininfo& info)
 {
@@ -42,16 +46,17 @@ xen::Result<StoreDoors> StoreDoors::open(xen::Kernel& kernel)
     return StoreDoors{std::move(*events), std::move(*grants), std::move(*privcmd), *exception};
 }
 
-StoreService::StoreService(boost::asio::io_context& io, const StoreOptions& options, StoreDoors doors, JournalFile journal)
-    : io_(io), options_(options), doors_(std::move(doors)), journal_(std::move(journal)),
-      server_(options.quota, *this), event_descriptor_(io, doors_.events.descriptor()),
-      acceptor_(io)
+StoreService::StoreService(ReadyLoop& loop, const StoreOptions& options, StoreDoors doors, JournalFile journal)
+    : loop_(loop), options_(options), doors_(std::move(doors)), journal_(std::move(journal)), server_(options.quota, *this)
 {
 }
 
 StoreService::~StoreService()
 {
-    event_descriptor_.release();  // the descriptor belongs to doors_
+    if (!listener_)
+        return;
+    loop_.forget(listener_.number());
+    loop_.forget(doors_.events.descriptor());
 }
 
 xen::Result<void> StoreService::start(xen::OwnStoreRing own_ring)
@@ -67,7 +72,6 @@ xen::Result<void> StoreService::start(xen::OwnStoreRing own_ring)
         return done;
     if (auto done = listen(); !done)
         return done;
-    await_events();
     for (const auto& [connection, peer] : peers_)
         wake(connection);
     // Dom0's kernel waits for a first event of a store before it looks for devices that its own drivers are to serve.
@@ -172,46 +176,60 @@ void StoreService::print(std::string_view text)
 xen::Result<void> StoreService::listen()
 {
     const std::string& path = options_.socket_path;
+    const auto failed = [&](int problem) { return xen::failure(problem, "cannot listen on " + path); };
     if (const auto slash = path.rfind('/'); slash != std::string::npos && slash > 0)
         ::mkdir(path.substr(0, slash).c_str(), 0755);
     ::unlink(path.c_str());
-    error_code error;
-    acceptor_.open(boost::asio::local::stream_protocol(), error);
-    if (!error)
-        acceptor_.bind(path, error);
-    if (!error)
-        ::chmod(path.c_str(), 0600);
-    if (!error)
-        acceptor_.listen(128, error);
-    if (error)
-        return xen::failure(error.value(), "cannot listen on " + path);
-    accept();
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path)
+        return failed(ENAMETOOLONG);
+    std::memcpy(address.sun_path, path.data(), path.size());
+    xen::Descriptor listener(xen::Kernel::host(), ::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
+    if (!listener || ::bind(listener.number(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
+        ::chmod(path.c_str(), 0600) != 0 || ::listen(listener.number(), waiting_connections) != 0)
+        return failed(errno);
+    auto watched = loop_.watch(listener.number(), ReadyLoop::Interest::read, [this] { accept(); });
+    if (!watched)
+        return watched;
+    watched = loop_.watch(doors_.events.descriptor(), ReadyLoop::Interest::read, [this] { take_events(); });
+    if (!watched) {
+        loop_.forget(listener.number());
+        return watched;
+    }
+    listener_ = std::move(listener);
     return {};
 }
 
+/// One new client. A loop that is told of the same readiness again comes back for the others.
 void StoreService::accept()
 {
-    acceptor_.async_accept([this](const error_code& error, LocalPeer::Socket socket) {
-        if (error == boost::asio::error::operation_aborted)
-            return;
-        if (!error) {
-            const store::ConnectionId connection = server_.connect_local();
-            peers_[connection] = std::make_shared<LocalPeer>(std::move(socket), connection,
-                                                             [this](store::ConnectionId ready) { wake(ready); });
-            wake(connection);
+    xen::Descriptor socket(xen::Kernel::host(), ::accept4(listener_.number(), nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC));
+    if (!socket) {
+        // Out of descriptors the listener stays ready: it is let alone until a client has gone.
+        if (errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == ENOBUFS) {
+            accepting_ = false;
+            loop_.change(listener_.number(), ReadyLoop::Interest::none);
         }
-        accept();
-    });
+        return;
+    }
+    arrivals_.push_back(std::move(socket));
 }
 
-void StoreService::await_events()
+/// Clients that were accepted in this round; not by their handler, for that may not add to the loop.
+void StoreService::admit()
 {
-    event_descriptor_.async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const error_code& error) {
-        if (error)
-            return;
-        take_events();
-        await_events();
-    });
+    for (xen::Descriptor& socket : arrivals_) {
+        const store::ConnectionId connection = server_.connect_local();
+        auto peer = LocalPeer::create(std::move(socket), connection, loop_, [this, connection] { wake(connection); });
+        if (peer) {
+            peers_[connection] = std::move(*peer);
+        } else {
+            log(Severity::warning, peer.error().text());
+            server_.disconnect(connection);
+        }
+    }
+    arrivals_.clear();
 }
 
 void StoreService::take_events()
@@ -245,7 +263,7 @@ void StoreService::refresh_domains()
     for (const auto& info : *domains)
         states.push_back(status_of(info));
     server_.update_domains(states);
-    schedule();
+    changed_ = true;
 }
 
 }  // namespace rf::rpc

@@ -3,19 +3,15 @@
 /// The store as a running service: doors, journal, rings, sockets and the turn loop around store::Server.
 ///
 /// A turn serves each waiting client in order, a few requests each; then writes the journal; then sends. So nothing that a
-/// client has seen can be lost by kill -9, and no client can keep the others waiting. Single-threaded on one io_context.
+/// client has seen can be lost by kill -9, and no client can keep the others waiting. Single-threaded on one ReadyLoop.
 
-#include <deque>
 #include <map>
 #include <memory>
-#include <set>
-
-#include <boost/asio/io_context.hpp>
-#include <boost/asio/local/stream_protocol.hpp>
-#include <boost/asio/posix/stream_descriptor.hpp>
+#include <vector>
 
 #include "rpc/journal_file.hpp"
 #include "rpc/local_peer.hpp"
+#include "rpc/ready_loop.hpp"
 #include "rpc/ring_peer.hpp"
 #include "xen/event_channels.hpp"
 #include "xen/own_store.hpp"
@@ -40,12 +36,17 @@ struct StoreOptions {
 
 class StoreService final : private store::DomainGate {
 public:
-    StoreService(boost::asio::io_context& io, const StoreOptions& options, StoreDoors doors, JournalFile journal);
+    /// `loop` outlives the service.
+    StoreService(ReadyLoop& loop, const StoreOptions& options, StoreDoors doors, JournalFile journal);
+    StoreService(const StoreService&) = delete;
+    StoreService& operator=(const StoreService&) = delete;
     ~StoreService() override;
 
     /// Restores the state of an earlier run, connects this domain's kernel and all known domains, opens the socket.
-    /// After success the service works whenever the io_context runs.
     [[nodiscard]] xen::Result<void> start(xen::OwnStoreRing own_ring);
+    /// One round: waits at most `limit` for something to do (not at all while clients wait for a turn), then takes a turn.
+    /// Whether there was anything.
+    bool round(std::chrono::milliseconds limit);
 
     [[nodiscard]] const store::Server& server() const { return server_; }
 
@@ -70,19 +71,18 @@ private:
     void attach_known_domains();
     [[nodiscard]] xen::Result<void> listen();
     void accept();
-    void await_events();
+    void admit();
     void take_events();
     void refresh_domains();
 
     void wake(store::ConnectionId connection);
-    void schedule();
     void turn();
     void write_journal();
     void finish(store::ConnectionId connection, Peer::Work work);
     void rearm(store::ConnectionId connection);
     void drop(store::ConnectionId connection);
 
-    boost::asio::io_context& io_;
+    ReadyLoop& loop_;
     StoreOptions options_;
     StoreDoors doors_;
     JournalFile journal_;
@@ -90,11 +90,12 @@ private:
     std::map<store::ConnectionId, std::shared_ptr<Peer>> peers_;
     std::map<std::uint16_t, Ring> rings_;
     std::map<xen::LocalPort, std::uint16_t> domain_of_port_;
-    boost::asio::posix::stream_descriptor event_descriptor_;
-    boost::asio::local::stream_protocol::acceptor acceptor_;
-    std::deque<store::ConnectionId> queue_;
-    std::set<store::ConnectionId> queued_;
-    bool scheduled_ = false;
+    xen::Descriptor listener_;
+    std::vector<xen::Descriptor> arrivals_;  ///< accepted in this round
+    bool accepting_ = true;  ///< false while there are no descriptors for new clients
+    std::vector<store::ConnectionId> queue_;       ///< clients that wait for their turn, in order
+    std::vector<std::pair<store::ConnectionId, Peer::Work>> served_;  ///< in this turn
+    bool changed_ = false;  ///< something besides requests is to be written and told
     bool journal_failed_ = false;
 };
 

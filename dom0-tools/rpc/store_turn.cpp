@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// The turn loop of StoreService: who is served when, and the order of journal and replies.
-#include <boost/asio/post.hpp>
+#include <algorithm>
 
 #include "rpc/log.hpp"
 #include "rpc/store_service.hpp"
@@ -16,38 +16,44 @@ constexpr std::size_t clients_per_turn = 64;
 
 void StoreService::wake(store::ConnectionId connection)
 {
-    if (queued_.insert(connection).second)
+    if (std::ranges::find(queue_, connection) == queue_.end())
         queue_.push_back(connection);
-    schedule();
 }
 
-void StoreService::schedule()
+bool StoreService::round(std::chrono::milliseconds limit)
 {
-    if (scheduled_)
-        return;
-    scheduled_ = true;
-    boost::asio::post(io_, [this] { turn(); });
+    const unsigned ready = loop_.wait(queue_.empty() && !changed_ ? limit : std::chrono::milliseconds(0));
+    if (!arrivals_.empty())
+        admit();
+    const bool work = !queue_.empty() || changed_;
+    if (work)
+        turn();
+    return work || ready != 0;
 }
 
 void StoreService::turn()
 {
-    scheduled_ = false;
-    std::map<store::ConnectionId, Peer::Work> served;
-    while (!queue_.empty() && served.size() < clients_per_turn) {
-        const store::ConnectionId connection = queue_.front();
-        queue_.pop_front();
-        queued_.erase(connection);
+    changed_ = false;
+    served_.clear();
+    const std::size_t clients = std::min(queue_.size(), clients_per_turn);
+    for (std::size_t i = 0; i < clients; ++i) {
+        const store::ConnectionId connection = queue_[i];
         // A copy of the pointer: a request may drop the very peer that made it.
         if (const auto peer = peers_.find(connection); peer != peers_.end())
-            served[connection] = std::shared_ptr(peer->second)->take_requests(server_, requests_per_turn);
+            served_.emplace_back(connection, std::shared_ptr(peer->second)->take_requests(server_, requests_per_turn));
     }
+    queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(clients));
     write_journal();
+    const std::size_t takers = served_.size();
+    const auto was_served = [&](store::ConnectionId connection) {
+        return std::any_of(served_.begin(), served_.begin() + static_cast<std::ptrdiff_t>(takers),
+                           [=](const auto& one) { return one.first == connection; });
+    };
     for (const store::ConnectionId connection : server_.take_ready_outputs())
-        served.try_emplace(connection, Peer::Work::idle);
-    for (const auto& [connection, work] : served)
+        if (!was_served(connection))
+            served_.emplace_back(connection, Peer::Work::idle);
+    for (const auto& [connection, work] : served_)
         finish(connection, work);
-    if (!queue_.empty())
-        schedule();
 }
 
 void StoreService::finish(store::ConnectionId connection, Peer::Work work)
@@ -82,6 +88,10 @@ void StoreService::drop(store::ConnectionId connection)
 {
     peers_.erase(connection);
     server_.disconnect(connection);
+    if (!accepting_) {
+        accepting_ = true;
+        loop_.change(listener_.number(), ReadyLoop::Interest::read);
+    }
 }
 
 void StoreService::write_journal()

@@ -2,13 +2,23 @@
 #include "store/path.hpp"
 
 #include <algorithm>
+#include <array>
+#include <bit>
+#include <cstring>
 
 namespace rf::store {
 namespace {
 
+constexpr std::array<bool, 256> path_characters = [] {
+    std::array<bool, 256> allowed{};
+    for (unsigned c = 0; c < allowed.size(); ++c)
+        allowed[c] = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '/' || c == '_' || c == '@';
+    return allowed;
+}();
+
 bool is_path_character(char c)
 {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '-' || c == '/' || c == '_' || c == '@';
+    return path_characters[static_cast<unsigned char>(c)];
 }
 
 bool is_valid_absolute(std::string_view text)
@@ -17,7 +27,13 @@ bool is_valid_absolute(std::string_view text)
         return false;
     if (text.size() > 1 && text.back() == '/')
         return false;
-    return text.find("//") == std::string_view::npos && std::all_of(text.begin(), text.end(), is_path_character);
+    char before = ' ';
+    for (const char c : text) {
+        if (!is_path_character(c) || (c == '/' && before == '/'))
+            return false;
+        before = c;
+    }
+    return true;
 }
 
 }  // namespace
@@ -67,12 +83,16 @@ bool Path::is_within(std::string_view ancestor) const
     return text_.starts_with(ancestor) && (text_.size() == ancestor.size() || text_[ancestor.size()] == '/');
 }
 
-std::string_view PathParts::next()
+std::uint64_t order_key(std::string_view part)
 {
-    const std::size_t slash = rest_.find('/');
-    const std::string_view part = rest_.substr(0, slash);
-    rest_ = slash == std::string_view::npos ? std::string_view() : rest_.substr(slash + 1);
-    return part;
+    std::uint64_t key = 0;
+    if (part.size() >= order_key_characters) {
+        std::memcpy(&key, part.data(), sizeof key);
+        return std::byteswap(key);
+    }
+    for (const char c : part)
+        key = key << 8 | static_cast<unsigned char>(c);
+    return part.empty() ? 0 : key << 8 * (order_key_characters - part.size());
 }
 
 std::string home_of(std::uint16_t domain)

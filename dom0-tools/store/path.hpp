@@ -48,11 +48,25 @@ class PathParts {
 public:
     explicit PathParts(std::string_view path) : rest_(path.substr(1)) {}
     /// The next part; empty at the end.
-    std::string_view next();
+    std::string_view next()
+    {
+        // Parts are short: looking for their end costs less here than in a call.
+        std::size_t end = 0;
+        while (end < rest_.size() && rest_[end] != '/')
+            ++end;
+        const std::string_view part = rest_.substr(0, end);
+        rest_.remove_prefix(end < rest_.size() ? end + 1 : end);
+        return part;
+    }
 
 private:
     std::string_view rest_;
 };
+
+/// The first characters of a part as a number: parts are in the order of their keys, and parts of the same key in the order of
+/// their text. Parts of at most eight characters are equal if their keys are.
+[[nodiscard]] std::uint64_t order_key(std::string_view part);
+inline constexpr std::size_t order_key_characters = 8;
 
 /// Home directory of a domain, "/local/domain/<id>".
 [[nodiscard]] std::string home_of(std::uint16_t domain);

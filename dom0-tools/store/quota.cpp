@@ -15,7 +15,8 @@ void Ledger::add(DomainKey domain, Usage difference)
 {
     Usage& usage = own_[domain];
     usage += difference;
-    if (usage == Usage{})
+    // Domain 0's comes and goes with every reply; it stays.
+    if (usage == Usage{} && domain.id != 0)
         own_.erase(domain);
 }
 

@@ -31,7 +31,12 @@ enum class RecordType : std::uint8_t {
 
 class RecordWriter {
 public:
-    RecordWriter& begin(RecordType type) { return number(static_cast<std::uint8_t>(type)); }
+    RecordWriter& begin(RecordType type)
+    {
+        if (bytes_.empty())
+            bytes_.reserve(usual_batch);
+        return number(static_cast<std::uint8_t>(type));
+    }
 
     template <class T>
     RecordWriter& number(T value)
@@ -51,6 +56,8 @@ public:
     [[nodiscard]] std::string take() { return std::exchange(bytes_, {}); }
 
 private:
+    static constexpr std::size_t usual_batch = 256;
+
     std::string bytes_;
 };
 

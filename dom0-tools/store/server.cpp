@@ -71,7 +71,7 @@ void Server::disconnect(ConnectionId id)
         return;
     drop_state(found->second);
     connections_.erase(found);
-    ready_.erase(id);
+    std::erase(ready_, id);
 }
 
 Message Server::handle(ConnectionId id, const Message& request)
@@ -150,6 +150,8 @@ Result<Path> Server::path_of(const Connection& connection, std::string_view text
 {
     if (!connection.caller.is_privileged() && text.size() > quota_.path_bytes)
         return std::unexpected(Error::invalid);
+    if (text.starts_with('/'))
+        return Path::parse(text, {});
     return Path::parse(text, home_of(connection.caller.domain.id));
 }
 
@@ -167,13 +169,19 @@ bool Server::affords(const Connection& connection, std::size_t bytes) const
                static_cast<std::int64_t>(quota_.bytes);
 }
 
+void Server::make_ready(Connection& connection)
+{
+    if (!std::exchange(connection.ready, true))
+        ready_.push_back(connection.id);
+}
+
 void Server::queue_reply(Connection& connection, std::string bytes)
 {
     if (connection.is_ring())
         records_.begin(RecordType::ring_output).number(connection.caller.domain.id).text(bytes);
     ledger_.add(connection.caller.domain, {0, static_cast<std::int64_t>(bytes.size())});
     connection.outbox.push_reply(std::move(bytes));
-    ready_.insert(connection.id);
+    make_ready(connection);
 }
 
 void Server::queue_event(const Event& event)
@@ -194,11 +202,13 @@ void Server::queue_event(const Event& event)
     if (connection.is_ring())
         records_.begin(RecordType::ring_output).number(connection.caller.domain.id).text(copy);
     ledger_.add(connection.caller.domain, {0, static_cast<std::int64_t>(size)});
-    ready_.insert(connection.id);
+    make_ready(connection);
 }
 
 void Server::deliver_events()
 {
+    if (events_.empty())
+        return;
     for (const Event& event : std::exchange(events_, {}))
         queue_event(event);
 }
@@ -229,9 +239,9 @@ bool Server::is_overrun(ConnectionId id) const
 
 std::vector<ConnectionId> Server::take_ready_outputs()
 {
-    std::vector<ConnectionId> ready(ready_.begin(), ready_.end());
-    ready_.clear();
-    return ready;
+    for (const ConnectionId id : ready_)
+        connections_.at(id).ready = false;
+    return std::exchange(ready_, {});
 }
 
 }  // namespace rf::store

@@ -97,6 +97,7 @@ private:
         std::map<std::uint32_t, Transaction> transactions;
         Outbox outbox;
         RingProgress ring;
+        bool ready = false;  ///< its outbox has gained bytes
 
         [[nodiscard]] bool is_ring() const { return kind != Kind::socket; }
     };
@@ -113,6 +114,7 @@ private:
     [[nodiscard]] Reply dispatch_domain(Connection& connection, const Message& request);
     Connection& new_connection(Kind kind, DomainKey domain);
     void drop_state(Connection& connection);
+    void make_ready(Connection& connection);
     void queue_reply(Connection& connection, std::string bytes);
     void queue_event(const Event& event);
     void deliver_events();
@@ -124,7 +126,7 @@ private:
     [[nodiscard]] Result<Transaction*> transaction_of(Connection& connection, std::uint32_t id);
     [[nodiscard]] Result<const Node*> readable(Connection& connection, const Message& request, std::string_view path_text,
                                                Transaction::Part part);
-    [[nodiscard]] Reply alter(Connection& connection, const Message& request, const Operation& operation);
+    [[nodiscard]] Reply alter(Connection& connection, const Message& request, Operation operation);
     void commit(const std::vector<Change>& changes);
     void fire(const Change& change);
     void fire_special(std::string_view name);
@@ -176,7 +178,7 @@ private:
     std::map<ConnectionId, Connection> connections_;
     std::map<std::string, Permissions, std::less<>> special_;  ///< who may hear each special event
     std::vector<Event> events_;
-    std::set<ConnectionId> ready_;
+    std::vector<ConnectionId> ready_;                          ///< those marked `ready`
     RecordWriter records_;
     ConnectionId last_connection_ = 0;
     std::uint32_t last_transaction_ = 0;

@@ -247,7 +247,7 @@ void Server::retire(std::uint16_t id)
             owned.emplace_back(path);
     });
     std::vector<Change> changes;
-    View view(tree_, ledger_, generation_, quota_, changes);
+    View view(tree_, ledger_, generation_, quota_, &changes);
     for (const std::string& path : owned)
         if (const auto parsed = Path::parse(path, {}))
             (void)view.remove(Caller{}, *parsed);  // cannot fail: domain 0 removes a node that exists

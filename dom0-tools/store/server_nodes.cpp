@@ -39,7 +39,7 @@ Result<Transaction*> Server::transaction_of(Connection& connection, std::uint32_
     const bool earlier = (id >> epoch_shift) != (epoch_ & epoch_mask);
     if (connection.kind != Kind::restored_ring || !earlier || connection.transactions.size() >= quota_.transactions)
         return std::unexpected(Error::not_found);
-    return &connection.transactions.try_emplace(id, tree_, ledger_, quota_, Transaction::Fate::lost).first->second;
+    return &connection.transactions.try_emplace(id, tree_, generation_, ledger_, quota_, Transaction::Fate::lost).first->second;
 }
 
 Result<const Node*> Server::readable(Connection& connection, const Message& request, std::string_view path_text,
@@ -51,17 +51,15 @@ Result<const Node*> Server::readable(Connection& connection, const Message& requ
     const auto transaction = transaction_of(connection, request.transaction);
     if (!transaction)
         return std::unexpected(transaction.error());
-    if (!*transaction) {
-        std::vector<Change> none;
-        return View(tree_, ledger_, generation_, quota_, none).readable(connection.caller, *path);
-    }
+    if (!*transaction)
+        return View(tree_, ledger_, generation_, quota_, nullptr).readable(connection.caller, *path);
     const std::size_t before = (*transaction)->bytes();
     auto node = (*transaction)->readable(connection.caller, *path, part);
     ledger_.add(connection.caller.domain, {0, static_cast<std::int64_t>((*transaction)->bytes() - before)});
     return node;
 }
 
-Server::Reply Server::alter(Connection& connection, const Message& request, const Operation& operation)
+Server::Reply Server::alter(Connection& connection, const Message& request, Operation operation)
 {
     const auto transaction = transaction_of(connection, request.transaction);
     if (!transaction)
@@ -70,12 +68,12 @@ Server::Reply Server::alter(Connection& connection, const Message& request, cons
         if (!affords(connection, operation.path.text().size() + operation.value.size() + object_overhead))
             return std::unexpected(Error::no_space);
         const std::size_t before = (*transaction)->bytes();
-        const auto done = (*transaction)->apply(connection.caller, operation);
+        const auto done = (*transaction)->apply(connection.caller, std::move(operation));
         ledger_.add(connection.caller.domain, {0, static_cast<std::int64_t>((*transaction)->bytes() - before)});
         return done ? Reply(ok) : Reply(std::unexpected(done.error()));
     }
     std::vector<Change> changes;
-    const auto done = View(tree_, ledger_, generation_, quota_, changes).apply(connection.caller, operation);
+    const auto done = View(tree_, ledger_, generation_, quota_, &changes).apply(connection.caller, operation);
     if (!done)
         return std::unexpected(done.error());
     commit(changes);
@@ -281,7 +279,7 @@ Server::Reply Server::transaction_start(Connection& connection, const Message& r
         last_transaction_ = (last_transaction_ + 1) & counter_mask;
         id = (epoch_ & epoch_mask) << epoch_shift | last_transaction_;
     } while (last_transaction_ == 0 || connection.transactions.contains(id));
-    connection.transactions.try_emplace(id, tree_, ledger_, quota_, Transaction::Fate::open);
+    connection.transactions.try_emplace(id, tree_, generation_, ledger_, quota_, Transaction::Fate::open);
     return std::to_string(id) + '\0';
 }
 

@@ -123,8 +123,7 @@ bool Server::replay_tree(RecordType type, RecordReader& reader)
     const auto path = Path::parse(name, {});
     if (!reader.ok() || !path)
         return false;
-    std::vector<Change> done;
-    View view(tree_, ledger_, generation_, quota_, done);
+    View view(tree_, ledger_, generation_, quota_, nullptr);
     if (type == RecordType::remove)
         return view.remove(Caller{}, *path).has_value();
     const std::string value(reader.text());

@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "store/transaction.hpp"
 
+#include <algorithm>
+
 namespace rf::store {
 namespace {
 
+/// Of the tools' transactions.
+constexpr std::size_t usual_writes = 32;
 constexpr unsigned node_bit = 1;
 constexpr unsigned children_bit = 2;
 
@@ -45,21 +49,23 @@ Result<const Node*> Transaction::readable(const Caller& caller, const Path& path
     if (!has_room(caller))
         return std::unexpected(Error::no_space);
     touch(path, part);
-    std::vector<Change> none;
-    return View(own_, differences_, generation_, quota_, none).readable(caller, path);
+    return View(own_, differences_, generation_, quota_, nullptr).readable(caller, path);
 }
 
-Result<void> Transaction::apply(const Caller& caller, const Operation& operation)
+Result<void> Transaction::apply(const Caller& caller, Operation operation)
 {
     if (!has_room(caller))
         return std::unexpected(Error::no_space);
     touch(operation.path, Part::node);
-    std::vector<Change> not_yet;
-    auto done = View(own_, differences_, generation_, quota_, not_yet).apply(caller, operation);
+    if (log_.empty() && caller.is_privileged()) {
+        log_.reserve(usual_writes);
+        changes_.reserve(usual_writes);
+    }
+    auto done = View(own_, differences_, generation_, quota_, caller.is_privileged() ? &changes_ : nullptr).apply(caller, operation);
     if (!done)
         return done;
     bytes_ += operation.path.text().size() + operation.value.size() + object_overhead;
-    log_.push_back(operation);
+    log_.push_back(std::move(operation));
     return {};
 }
 
@@ -81,12 +87,17 @@ bool Transaction::unchanged(const Tree& live) const
 }
 
 Result<Transaction::Outcome> Transaction::commit(const Caller& caller, const Tree& live, const Ledger& ledger,
-                                                 std::uint64_t& generation) const
+                                                 std::uint64_t& generation)
 {
+    if (fate_ == Fate::open && caller.is_privileged() && &start_.root() == &live.root()) {
+        generation = std::max(generation, generation_);
+        return Outcome{std::move(own_), std::move(differences_), merge_changes(std::move(changes_))};
+    }
     if (fate_ == Fate::lost || !unchanged(live))
         return std::unexpected(Error::again);
     Outcome outcome{live, Ledger(&ledger), {}};
-    View view(outcome.tree, outcome.differences, generation, quota_, outcome.changes);
+    View view(outcome.tree, outcome.differences, generation, quota_, &outcome.changes);
+    outcome.changes.reserve(log_.size());
     for (const Operation& operation : log_)
         // Rights that changed at a place nobody touched: the client shall meet the refusal where it happens, on its next try.
         if (auto done = view.apply(caller, operation); !done)
@@ -97,12 +108,15 @@ Result<Transaction::Outcome> Transaction::commit(const Caller& caller, const Tre
 
 std::vector<Change> merge_changes(std::vector<Change> changes)
 {
-    std::map<Path, std::size_t> first;
+    // Texts stay where they are: nothing is moved out of `merged`, which has room for all.
+    std::unordered_map<std::string_view, std::size_t> first;
     std::vector<Change> merged;
+    merged.reserve(changes.size());
     for (Change& change : changes) {
-        const auto [found, fresh] = first.try_emplace(change.path, merged.size());
-        if (fresh) {
+        const auto found = first.find(change.path.text());
+        if (found == first.end()) {
             merged.push_back(std::move(change));
+            first.emplace(merged.back().path.text(), merged.size() - 1);
             continue;
         }
         Change& earlier = merged[found->second];

@@ -8,12 +8,29 @@
 namespace rf::store {
 namespace {
 
-/// Position of `name` among sorted children: of the child itself, or where it would go.
+/// A name to look for, with its key.
+struct Wanted {
+    explicit Wanted(std::string_view text) : name(text), key(order_key(text)) {}
+
+    [[nodiscard]] bool is_above(const Node& node) const
+    {
+        return node.key != key ? node.key < key : name.size() > order_key_characters && node.name < name;
+    }
+    [[nodiscard]] bool is(const Node& node) const
+    {
+        return node.key == key && node.name.size() == name.size() && (name.size() <= order_key_characters || node.name == name);
+    }
+
+    std::string_view name;
+    std::uint64_t key;
+};
+
+/// Position among sorted children: of the child itself, or where it would go.
 template <class Children>
-auto position(Children& children, std::string_view name)
+auto position(Children& children, const Wanted& wanted)
 {
-    return std::lower_bound(children.begin(), children.end(), name,
-                            [](const auto& child, std::string_view wanted) { return child->name < wanted; });
+    return std::lower_bound(children.begin(), children.end(), wanted,
+                            [](const auto& child, const Wanted& sought) { return sought.is_above(*child); });
 }
 
 /// Makes the node behind `slot` ours alone, copying it if another tree shares it.
@@ -28,8 +45,9 @@ Node& own(std::shared_ptr<Node>& slot)
 
 const Node* Node::child(std::string_view child_name) const
 {
-    const auto found = position(children, child_name);
-    return found != children.end() && (*found)->name == child_name ? found->get() : nullptr;
+    const Wanted wanted(child_name);
+    const auto found = position(children, wanted);
+    return found != children.end() && wanted.is(**found) ? found->get() : nullptr;
 }
 
 std::size_t Node::charge() const
@@ -76,7 +94,7 @@ Node& Tree::writable(std::string_view path)
     Node* node = &own(root_);
     PathParts parts(path);
     for (std::string_view part = parts.next(); !part.empty(); part = parts.next())
-        node = &own(*position(node->children, part));
+        node = &own(*position(node->children, Wanted(part)));
     return *node;
 }
 
@@ -98,19 +116,21 @@ void Tree::insert(const Path& path, std::string_view value, Permissions permissi
 {
     Node& parent = writable(path.parent().text());
     auto node = std::make_shared<Node>();
-    node->name = path.name();
+    const Wanted wanted(path.name());
+    node->name = wanted.name;
+    node->key = wanted.key;
     node->value = value;
     node->permissions = std::move(permissions);
     node->generation = generation;
     node->children_generation = generation;
-    parent.children.insert(position(parent.children, path.name()), std::move(node));
+    parent.children.insert(position(parent.children, wanted), std::move(node));
     parent.children_generation = generation;
 }
 
 std::shared_ptr<const Node> Tree::remove(const Path& path, std::uint64_t generation)
 {
     Node& parent = writable(path.parent().text());
-    const auto found = position(parent.children, path.name());
+    const auto found = position(parent.children, Wanted(path.name()));
     std::shared_ptr<const Node> taken = std::move(*found);
     parent.children.erase(found);
     parent.children_generation = generation;

@@ -2,7 +2,7 @@
 #pragma once
 /// The store's tree as a value. Copying a Tree is O(1) and gives an independent tree: nodes are shared and a node that two
 /// trees share is copied before it changes ("copy on write along the path"). No permissions, quotas or watches here.
-/// Invariants: the root always exists; children are sorted by name; a node's depth is bounded by absolute_path_max, which
+/// Invariants: the root always exists; children are sorted by name (by its key first); a node's depth is bounded by absolute_path_max, which
 /// also bounds the recursion of destructors.
 
 #include <memory>
@@ -17,6 +17,7 @@ namespace rf::store {
 
 struct Node {
     std::string name;
+    std::uint64_t key = 0;                  ///< order_key of the name
     std::string value;
     Permissions permissions;
     std::uint64_t generation = 0;           ///< changes with value, permissions and re-creation

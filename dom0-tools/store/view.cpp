@@ -25,6 +25,12 @@ Error View::missing(const Caller& caller, const Path& path, Access need) const
     return includes(access_of(caller, *above->permissions), need) ? Error::not_found : Error::access_denied;
 }
 
+void View::note(Change::Kind kind, const Path& path, const Permissions& before, std::shared_ptr<const Node> removed)
+{
+    if (changes_)
+        changes_->push_back({kind, path, before, std::move(removed)});
+}
+
 bool View::affordable(const Caller& caller, DomainKey owner, Usage more) const
 {
     if (caller.is_privileged() || owner.id == 0)
@@ -58,7 +64,7 @@ Result<void> View::write(const Caller& caller, const Path& path, std::string_vie
         return std::unexpected(Error::no_space);
 
     ledger_.add(owner_of(*node), more);
-    changes_.push_back({Change::Kind::put, path, node->permissions, nullptr});
+    note(Change::Kind::put, path, node->permissions);
     tree_.set_value(path.text(), value, ++generation_);
     return {};
 }
@@ -101,7 +107,7 @@ Result<void> View::create(const Caller& caller, const Path& path, std::string_vi
     for (const Path& each : fresh) {
         const bool leaf = &each == &fresh.back();
         tree_.insert(each, leaf ? value : std::string_view(), permissions, ++generation_);
-        changes_.push_back({leaf ? Change::Kind::put : Change::Kind::implied, each, nullptr, nullptr});
+        note(leaf ? Change::Kind::put : Change::Kind::implied, each, nullptr);
     }
     return {};
 }
@@ -124,7 +130,7 @@ Result<void> View::remove(const Caller& caller, const Path& path)
     Tree::visit_below(*taken, path.text(), [this](const Node& gone, std::string_view) {
         ledger_.add(owner_of(gone), {-1, -size_of(gone.charge())});
     });
-    changes_.push_back({Change::Kind::removed, path, taken->permissions, std::move(taken)});
+    note(Change::Kind::removed, path, taken->permissions, taken);
     return {};
 }
 
@@ -149,7 +155,7 @@ Result<void> View::set_permissions(const Caller& caller, const Path& path, Permi
 
     ledger_.add(old_owner, {-1, -old_charge});
     ledger_.add(new_owner, {1, new_charge});
-    changes_.push_back({Change::Kind::put, path, node->permissions, nullptr});
+    note(Change::Kind::put, path, node->permissions);
     tree_.set_permissions(path.text(), std::move(permissions), ++generation_);
     return {};
 }

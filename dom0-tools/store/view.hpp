@@ -35,7 +35,8 @@ struct Operation {
 
 class View {
 public:
-    View(Tree& tree, Ledger& ledger, std::uint64_t& generation, const Quota& quota, std::vector<Change>& changes)
+    /// `changes` may be null: nobody wants to know.
+    View(Tree& tree, Ledger& ledger, std::uint64_t& generation, const Quota& quota, std::vector<Change>* changes)
         : tree_(tree), ledger_(ledger), generation_(generation), quota_(quota), changes_(changes) {}
 
     /// The node if `caller` may read it: for READ, DIRECTORY, GET_PERMS.
@@ -53,13 +54,14 @@ public:
 private:
     [[nodiscard]] Error missing(const Caller& caller, const Path& path, Access need) const;
     [[nodiscard]] Result<void> create(const Caller& caller, const Path& path, std::string_view value);
+    void note(Change::Kind kind, const Path& path, const Permissions& before, std::shared_ptr<const Node> removed = nullptr);
     [[nodiscard]] bool affordable(const Caller& caller, DomainKey owner, Usage more) const;
 
     Tree& tree_;
     Ledger& ledger_;
     std::uint64_t& generation_;
     const Quota& quota_;
-    std::vector<Change>& changes_;
+    std::vector<Change>* changes_;
 };
 
 }  // namespace rf::store

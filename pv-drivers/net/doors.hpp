@@ -3,6 +3,7 @@
 /// What all network queues of a process share, and what a turn of one brings.
 
 #include <chrono>
+#include <cstdint>
 #include <functional>
 #include <optional>
 #include <span>
@@ -25,6 +26,18 @@ struct Doors {
 
 /// Bytes that any packet, with a little alignment, fits into.
 inline constexpr std::size_t largest_packet_room = 66 * 1024;
+/// Bytes that its place in the arena may cost a packet, at most.
+inline constexpr std::size_t placement_room = 2 * xen::page_size;
+
+/// The first place at or after `used` where a packet's byte `anchor` has the offset `offset` in its page. A copy between a
+/// guest's page and ours that has the same offset on both sides crosses no page boundary but the guest's own; any other is
+/// two, each with a pinning of our page and a slot of the hypercall.
+[[nodiscard]] inline std::size_t place_in(std::span<const std::byte> arena, std::size_t used, std::size_t anchor, std::size_t offset)
+{
+    const auto address = reinterpret_cast<std::uintptr_t>(arena.data()) + used + anchor;
+    return used + ((offset - address) & (xen::page_size - 1));
+}
+
 /// Packets of one turn.
 inline constexpr std::size_t batch_limit = 64;
 

@@ -57,8 +57,9 @@ Turn Receive::turn(ring::Notify& notify)
     std::size_t packets = 0;
     bool dry = false;
     starved_ = false;
-    while (!dry && !lost_ && packets < batch_limit && doors_.arena.size() - used >= largest_packet_room && room() && !ring_.broken()) {
+    while (!dry && !lost_ && packets < batch_limit && doors_.arena.size() - used >= largest_packet_room + placement_room && room() && !ring_.broken()) {
         TapHeader header{};
+        used = place_in(doors_.arena, used, 0, 0);  // each of the guest's pages is filled from its start
         const auto buffer = doors_.arena.subspan(used, largest_packet_room);
         const auto bytes = port_.read(header, buffer);
         if (!bytes)
@@ -69,7 +70,7 @@ Turn Receive::turn(ring::Notify& notify)
         }
         ++packets;
         deliver(header, buffer.first(*bytes));
-        used += (*bytes + 63) / 64 * 64;
+        used += *bytes;
     }
     copies_.run([this](std::uint32_t owner) { responses_[owner].status = ::xen::NETIF_RSP_ERROR; });
     if (!responses_.empty()) {

@@ -30,6 +30,8 @@ public:
     TokenBucket(std::optional<Rate> rate, Clock::time_point now)
         : rate_(rate), level_(rate ? std::max(rate->bytes, least_burst) : 0), filled_(now) {}
 
+    /// Without a limit nothing needs be taken, nor the time be asked for.
+    [[nodiscard]] bool is_limited() const { return rate_.has_value(); }
     /// Takes `bytes` if they are there; else says when they will be.
     [[nodiscard]] std::expected<void, Clock::time_point> take(std::uint64_t bytes, Clock::time_point now);
 

@@ -4,6 +4,12 @@
 #include <cstring>
 
 namespace rf::net {
+namespace {
+
+/// Small packets begin at lines of the cache.
+constexpr std::size_t alignment = 64;
+
+}  // namespace
 
 Transmit::Transmit(Doors doors, xen::DomainId domain, xen::GrantMapping page, PacketPort& port, TokenBucket& bucket, Log log)
     : doors_(std::move(doors)), page_(std::move(page)), port_(port), bucket_(bucket), log_(log), ring_(page_.bytes()),
@@ -67,7 +73,7 @@ void Transmit::refill()
 void Transmit::collect(Turn& turn)
 {
     std::size_t used = 0;
-    while (next_ < backlog_.size() && batch_.size() < batch_limit && doors_.arena.size() - used >= largest_packet_room) {
+    while (next_ < backlog_.size() && batch_.size() < batch_limit && doors_.arena.size() - used >= largest_packet_room + placement_room) {
         Item item;
         item.first_slot = next_;
         const TxVerdict verdict = parse_packet(std::span(backlog_).subspan(next_), item.packet);
@@ -77,10 +83,11 @@ void Transmit::collect(Turn& turn)
             return;
         }
         if (verdict.fate == TxFate::send) {
-            if (const auto taken = bucket_.take(item.packet.bytes, doors_.now()); !taken) {
-                turn.at = taken.error();
-                return;
-            }
+            if (bucket_.is_limited())
+                if (const auto taken = bucket_.take(item.packet.bytes, doors_.now()); !taken) {
+                    turn.at = taken.error();
+                    return;
+                }
             place(item, used);
         }
         next_ += item.packet.slots;
@@ -90,9 +97,14 @@ void Transmit::collect(Turn& turn)
 
 void Transmit::place(Item& item, std::size_t& used)
 {
-    constexpr std::size_t alignment = 64;
-    item.bytes = doors_.arena.subspan(used, item.packet.bytes);
-    used += (item.packet.bytes + alignment - 1) / alignment * alignment;
+    // The second fragment of a large packet is where its payload begins, and the others mostly go on where it ends.
+    const bool several = item.packet.fragment_count > 1;
+    const Fragment& leader = item.packet.fragments[several ? 1 : 0];
+    const std::size_t anchor = several ? item.packet.fragments[0].bytes : 0;
+    const bool fits = !several && place_in(doors_.arena, used, 0, 0) - used >= item.packet.bytes;
+    const std::size_t start = fits ? used : place_in(doors_.arena, used, anchor, several ? leader.offset : 0);
+    item.bytes = doors_.arena.subspan(start, item.packet.bytes);
+    used = start + (item.packet.bytes + alignment - 1) / alignment * alignment;
     std::size_t at = 0;
     for (std::uint32_t i = 0; i < item.packet.fragment_count; ++i) {
         const Fragment& fragment = item.packet.fragments[i];

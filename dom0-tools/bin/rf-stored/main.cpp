@@ -8,7 +8,7 @@
 #include <string_view>
 #include <unistd.h>
 
-#include <boost/asio/signal_set.hpp>
+#include <sys/signalfd.h>
 
 #include "rpc/log.hpp"
 #include "rpc/notify_ready.hpp"
@@ -76,6 +76,19 @@ std::optional<Settings> parse(int count, char** arguments)
     return settings;
 }
 
+constexpr std::chrono::milliseconds no_limit{-1};
+
+/// SIGTERM and SIGINT as a descriptor.
+rf::xen::Descriptor open_signals()
+{
+    sigset_t signals;
+    sigemptyset(&signals);
+    sigaddset(&signals, SIGTERM);
+    sigaddset(&signals, SIGINT);
+    sigprocmask(SIG_BLOCK, &signals, nullptr);
+    return {rf::xen::Kernel::host(), ::signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK)};
+}
+
 rf::xen::Result<void> serve(const Settings& settings)
 {
     auto journal = rf::rpc::JournalFile::open(settings.state, rf::rpc::boot_identity());
@@ -89,16 +102,21 @@ rf::xen::Result<void> serve(const Settings& settings)
     if (!own_ring)
         return std::unexpected(own_ring.error());
 
-    boost::asio::io_context io(1);
-    rf::rpc::StoreService service(io, settings.options, std::move(*doors), std::move(*journal));
+    auto loop = rf::rpc::ReadyLoop::create();
+    if (!loop)
+        return std::unexpected(loop.error());
+    bool asked_to_stop = false;
+    const rf::xen::Descriptor signals = open_signals();
+    if (auto watched = loop->watch(signals.number(), rf::rpc::ReadyLoop::Interest::read, [&] { asked_to_stop = true; }); !watched)
+        return watched;
+    rf::rpc::StoreService service(*loop, settings.options, std::move(*doors), std::move(*journal));
     if (auto started = service.start(std::move(*own_ring)); !started)
         return started;
     if (!settings.pid_file.empty())
         std::ofstream(settings.pid_file) << ::getpid() << '\n';
     rf::rpc::notify_ready();
-    boost::asio::signal_set signals(io, SIGTERM, SIGINT);
-    signals.async_wait([&io](const boost::system::error_code&, int) { io.stop(); });
-    io.run();
+    while (!asked_to_stop)
+        service.round(no_limit);
     return {};
 }
 

@@ -108,6 +108,8 @@ long FakeGuest::copy(xen::uapi::GntdevCopySegment& segment)
     segment.status = theirs != nullptr ? ::xen::GNTST_okay : ::xen::GNTST_bad_gntref;
     if (theirs == nullptr)
         return 0;
+    const auto ours = reinterpret_cast<std::uintptr_t>(from_guest ? segment.dest.virt : segment.source.virt);
+    split_copies += ours % xen::page_size + segment.len > xen::page_size;
     if (from_guest)
         std::memcpy(segment.dest.virt, theirs, segment.len);
     else

@@ -31,6 +31,7 @@ public:
     std::size_t mapped_pages = 0;
     std::size_t map_calls = 0;
     std::size_t copied_segments = 0;
+    std::size_t split_copies = 0;  ///< of these, such as cross a boundary of the backend's pages
     std::map<std::uint32_t, unsigned> notified;  ///< by the backend's port
     std::size_t bound_ports = 0;
 

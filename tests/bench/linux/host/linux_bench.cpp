@@ -190,7 +190,10 @@ void write(const std::vector<Row>& rows, const Side& xen, const Side& ringfort, 
     std::ofstream{place / "linux.md"}
         << "# Linux figures\n\nExecuted instructions of the whole machine per operation, unless a row says otherwise; written by `make bench-linux` on " << date
         << " at commit " << at << ".\nWhat is measured and how: [README.md](README.md). Ratio: Ringfort / Xen.\n\n" << to_markdown(rows)
-        << "\n![ratios and curves](linux.svg)\n\n## Where the instructions lie\n\n" << parts_to_markdown(xen, ringfort) << "\n## Spread\n\n"
+        << "\n![ratios and curves](linux.svg)\n\n## Where the instructions lie\n\n" << parts_to_markdown(xen, ringfort)
+        << "\n## Repeated string instructions\n\nThe table above counts each iteration of `rep movsb` and its like, and so do its ratios and verdicts. Here "
+           "are, beside it, the same runs\nwith each such instruction counted once, wherever that is more than one in fifty.\n\n"
+        << repeats_to_markdown(xen, ringfort, "") << "\n## Spread\n\n"
         << spread_to_markdown(rows) << notes_of(xen, ringfort) << "\n## The machines\n\n" << commands;
 }
 
@@ -238,7 +241,7 @@ int main(int count, char** words)
     keep_seconds(xen, Who::xen, both);
     keep_seconds(ringfort, Who::ringfort, both);
     const auto rows = linux_rows(xen, ringfort, request.only);
-    std::cout << to_markdown(rows) << notes_of(xen, ringfort);
+    std::cout << to_markdown(rows) << '\n' << repeats_to_markdown(xen, ringfort, request.only) << notes_of(xen, ringfort);
     std::ofstream{build / "bench/linux.json"} << to_json(rows, today(), commit());
     if (request.only.empty()) write(rows, xen, ringfort, commands_of(build));
 }

@@ -19,12 +19,23 @@ std::optional<Line> read_line(const std::string& text)
 {
     Line line;
     std::istringstream words{text};
-    words >> line.first.hypervisor >> line.first.kernel >> line.first.user >> line.last.hypervisor >> line.last.kernel >> line.last.user >>
-        line.kind;
+    for (Counts* const at : {&line.first, &line.last}) words >> at->hypervisor >> at->kernel >> at->user >> at->repeats;
+    words >> line.kind;
     if (!words) return std::nullopt;
     words >> line.name;
     std::getline(words >> std::ws, line.rest);
     return line;
+}
+
+/// Of several windows the median of what `count` says of each.
+std::optional<Figure> median(const Readings& readings, const std::string& name, std::uint64_t (*count)(const Counts&))
+{
+    const auto found = readings.windows.find(name);
+    if (found == readings.windows.end() || found->second.empty()) return std::nullopt;
+    std::vector<std::uint64_t> totals;
+    for (const auto& window : found->second) totals.push_back(count(window.counts));
+    std::sort(totals.begin(), totals.end());
+    return Figure{1, found->second.front().operations, totals[totals.size() / 2], totals.front(), totals.back()};
 }
 
 class Reader {
@@ -101,12 +112,12 @@ void Readings::add(const Readings& other)
 
 std::optional<Figure> Readings::figure(const std::string& name) const
 {
-    const auto found = windows.find(name);
-    if (found == windows.end() || found->second.empty()) return std::nullopt;
-    std::vector<std::uint64_t> totals;
-    for (const auto& window : found->second) totals.push_back(window.counts.total());
-    std::sort(totals.begin(), totals.end());
-    return Figure{1, found->second.front().operations, totals[totals.size() / 2], totals.front(), totals.back()};
+    return median(*this, name, [](const Counts& counts) { return counts.total(); });
+}
+
+std::optional<Figure> Readings::figure_without_repeats(const std::string& name) const
+{
+    return median(*this, name, [](const Counts& counts) { return counts.total() - counts.repeats; });
 }
 
 std::optional<Figure> Readings::value(const std::string& name) const

@@ -16,11 +16,12 @@ namespace rf::bench {
 /// Executed instructions by where they lie.
 struct Counts {
     std::uint64_t hypervisor = 0, kernel = 0, user = 0;
+    std::uint64_t repeats = 0;  ///< of all these: iterations of repeated string instructions but the first
 
     [[nodiscard]] std::uint64_t total() const { return hypervisor + kernel + user; }
     [[nodiscard]] Counts operator-(const Counts& other) const
     {
-        return {hypervisor - other.hypervisor, kernel - other.kernel, user - other.user};
+        return {hypervisor - other.hypervisor, kernel - other.kernel, user - other.user, repeats - other.repeats};
     }
     bool operator==(const Counts&) const = default;
 };
@@ -44,6 +45,8 @@ struct Readings {
 
     /// The median of the windows of this name, with least and most; as a figure of one round.
     [[nodiscard]] std::optional<Figure> figure(const std::string& name) const;
+    /// The same window with each repeated string instruction counted once.
+    [[nodiscard]] std::optional<Figure> figure_without_repeats(const std::string& name) const;
     [[nodiscard]] std::optional<Figure> value(const std::string& name) const;
     /// Mean instructions per operation of the windows of this name, by part; hypervisor, kernels, user.
     [[nodiscard]] std::optional<std::vector<double>> parts(const std::string& name) const;

@@ -184,7 +184,37 @@ std::string reason(const Side& side, const std::string& who, const std::string& 
     return who + ": its machine did not tell " + name;
 }
 
+std::vector<Plan> all_plans()
+{
+    std::vector<Plan> all;
+    for (const auto& plans : {boot_plans(), create_plans(), store_plans(), process_plans(), block_plans(), network_plans(), many_plans()})
+        all.insert(all.end(), plans.begin(), plans.end());
+    return all;
+}
+
+/// A row of both counts, or nothing where there is too little to tell.
+std::string repeats_row(const Plan& plan, const Side& xen, const Side& ringfort)
+{
+    const auto xen_all = xen.main.figure(plan.xen_name), xen_once = xen.main.figure_without_repeats(plan.xen_name);
+    const auto our_all = ringfort.main.figure(plan.ringfort_name), our_once = ringfort.main.figure_without_repeats(plan.ringfort_name);
+    if (!xen_all || !our_all) return "";
+    constexpr double worth_telling = 0.98;
+    if (xen_once->mean() > worth_telling * xen_all->mean() && our_once->mean() > worth_telling * our_all->mean()) return "";
+    std::array<char, 256> text;
+    std::snprintf(text.data(), text.size(), "| %s | %.0f | %.0f | %.2f | %.0f | %.0f | %.2f |\n", plan.target.figure.c_str(), xen_all->mean(), our_all->mean(),
+                  our_all->mean() / xen_all->mean(), xen_once->mean(), our_once->mean(), our_once->mean() / xen_once->mean());
+    return text.data();
+}
+
 }  // namespace
+
+std::string repeats_to_markdown(const Side& xen, const Side& ringfort, std::string_view only)
+{
+    std::string out = "| figure | Xen: each iteration | Ringfort | ratio | Xen: each instruction | Ringfort | ratio |\n|---|--:|--:|--:|--:|--:|--:|\n";
+    for (const auto& plan : all_plans())
+        if (asked_for(only, plan.stage)) out += repeats_row(plan, xen, ringfort);
+    return out;
+}
 
 std::optional<Figure> growth(const Readings& readings, const std::string& name, double from, double to)
 {
@@ -201,16 +231,15 @@ std::optional<Figure> growth(const Readings& readings, const std::string& name, 
 std::vector<Row> linux_rows(const Side& xen, const Side& ringfort, std::string_view only)
 {
     std::vector<Row> rows;
-    for (const auto& plans : {boot_plans(), create_plans(), store_plans(), process_plans(), block_plans(), network_plans(), many_plans()})
-        for (const auto& plan : plans) {
-            if (!asked_for(only, plan.stage)) continue;
-            const auto theirs = plan.xen(xen), ours = plan.ringfort(ringfort);
-            std::string missing;
-            // what is judged by Ringfort's figure alone is complete without the other
-            if (!theirs && (!ours || plan.target.judged != Judged::own_at_most)) missing = reason(xen, "Xen", plan.xen_name);
-            if (!ours) missing += (missing.empty() ? "" : "; ") + reason(ringfort, "Ringfort", plan.ringfort_name);
-            rows.push_back(make_row(plan.target, theirs, ours, missing));
-        }
+    for (const auto& plan : all_plans()) {
+        if (!asked_for(only, plan.stage)) continue;
+        const auto theirs = plan.xen(xen), ours = plan.ringfort(ringfort);
+        std::string missing;
+        // what is judged by Ringfort's figure alone is complete without the other
+        if (!theirs && (!ours || plan.target.judged != Judged::own_at_most)) missing = reason(xen, "Xen", plan.xen_name);
+        if (!ours) missing += (missing.empty() ? "" : "; ") + reason(ringfort, "Ringfort", plan.ringfort_name);
+        rows.push_back(make_row(plan.target, theirs, ours, missing));
+    }
     return rows;
 }
 

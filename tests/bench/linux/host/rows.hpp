@@ -27,6 +27,9 @@ inline constexpr std::uint64_t main_machine_kib = 4096 * 1024, many_machine_kib 
 /// Which part of the machine executes what, of the more important figures of both, as Markdown.
 [[nodiscard]] std::string parts_to_markdown(const Side& xen, const Side& ringfort);
 
+/// The rows in which repeated string instructions are more than one in fifty on either side: both counts and both ratios.
+[[nodiscard]] std::string repeats_to_markdown(const Side& xen, const Side& ringfort, std::string_view only);
+
 /// Least and most of every row that was measured more than once, as Markdown.
 [[nodiscard]] std::string spread_to_markdown(const std::vector<Row>& rows);
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: MIT
 // A plugin of the emulator: counts the instructions of the whole machine by where they lie (hypervisor, kernels, user space and
 // firmware), and writes down the lines that programs tell (tests/bench/linux/tell) with the counts before and after each:
-//     HYPERVISOR KERNEL USER HYPERVISOR KERNEL USER TEXT
-// A waiting processor executes nothing and so does not count. A block that a fault leaves early counts as whole.
+//     HYPERVISOR KERNEL USER REPEATS HYPERVISOR KERNEL USER REPEATS TEXT
+// REPEATS are, of all these, the iterations of repeated string instructions but the first of each: the emulator goes through its
+// translated code once for each iteration, and the processor once for the instruction. A waiting processor executes nothing and so does not count. A block that a fault leaves early counts as whole.
 // With `profile=FILE` it also counts each block in each window (`begin NAME` to `end NAME`) and writes at the end, for every NAME,
 // a line "window NAME OPERATIONS" and lines "ADDRESS INSTRUCTIONS".
 #include <cstdio>
@@ -22,7 +23,7 @@ int qemu_plugin_version = 1;
 namespace {
 
 struct Counts {
-    std::uint64_t hypervisor = 0, kernel = 0, user = 0;
+    std::uint64_t hypervisor = 0, kernel = 0, user = 0, repeats = 0;
 };
 
 // The emulator adds to these in translated code.
@@ -94,8 +95,9 @@ void write_profiles()
 void write_line()
 {
     const auto number = [](std::uint64_t value) { return static_cast<unsigned long long>(value); };
-    std::fprintf(output, "%llu %llu %llu %llu %llu %llu %s\n", number(before.hypervisor), number(before.kernel), number(before.user),
-                 number(counts.hypervisor), number(counts.kernel), number(counts.user), line.c_str());
+    for (const Counts& at : {before, counts})
+        std::fprintf(output, "%llu %llu %llu %llu ", number(at.hypervisor), number(at.kernel), number(at.user), number(at.repeats));
+    std::fprintf(output, "%s\n", line.c_str());
     std::fflush(output);
     if (profile_output != nullptr) profile_line();
     line.clear();
@@ -120,9 +122,25 @@ int told_byte(const unsigned char* code, std::size_t size)
     return number - TELL_BASE < 256 ? static_cast<int>(number - TELL_BASE) : -1;
 }
 
+/// Whether this is MOVS, STOS, LODS, CMPS or SCAS with a prefix that repeats it. Source: AMD64 manual, volume 3, 1.2.
+bool is_repeated(const unsigned char* code, std::size_t size)
+{
+    bool repeats = false;
+    for (std::size_t i = 0; i < size; ++i) {
+        const unsigned char byte = code[i];
+        if (byte == 0xf2 || byte == 0xf3) repeats = true;
+        else if (byte != 0x66 && byte != 0x67 && (byte & 0xf0) != 0x40) return repeats && ((byte >= 0xa4 && byte <= 0xa7) || (byte >= 0xaa && byte <= 0xaf));
+    }
+    return false;
+}
+
 void on_translation(PluginId, qemu_plugin_tb* block)
 {
     const std::size_t instructions = qemu_plugin_tb_n_insns(block);
+    // An iteration ends its block, and the next one begins a block with the very instruction.
+    qemu_plugin_insn* const first = qemu_plugin_tb_get_insn(block, 0);
+    if (is_repeated(static_cast<const unsigned char*>(qemu_plugin_insn_data(first)), qemu_plugin_insn_size(first)))
+        qemu_plugin_register_vcpu_tb_exec_inline(block, add_u64, &counts.repeats, 1);
     qemu_plugin_register_vcpu_tb_exec_inline(block, add_u64, part_of(qemu_plugin_tb_vaddr(block)), instructions);
     if (profile_output != nullptr) {
         Block& counted = blocks.emplace_back(qemu_plugin_tb_vaddr(block), instructions);

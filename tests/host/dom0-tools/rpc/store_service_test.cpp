@@ -8,6 +8,7 @@
 #include <random>
 
 #include <gtest/gtest.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "rpc/guest_ring.hpp"
@@ -24,6 +25,7 @@ using store::Type;
 class StoreServiceTest : public ::testing::Test {
 protected:
     static constexpr std::uint32_t guest_port = 3;
+    static constexpr std::chrono::milliseconds at_once{0};
 
     void SetUp() override
     {
@@ -44,7 +46,7 @@ protected:
 
     void start()
     {
-        io = std::make_unique<boost::asio::io_context>(1);
+        loop = std::make_unique<ReadyLoop>(ReadyLoop::create().value());
         auto journal = JournalFile::open(directory, "this boot");
         ASSERT_TRUE(journal) << journal.error().text();
         auto doors = StoreDoors::open(kernel);
@@ -53,7 +55,7 @@ protected:
         ASSERT_TRUE(own) << own.error().text();
         StoreOptions options;
         options.socket_path = directory + "/socket";
-        service = std::make_unique<StoreService>(*io, options, std::move(*doors), std::move(*journal));
+        service = std::make_unique<StoreService>(*loop, options, std::move(*doors), std::move(*journal));
         const auto started = service->start(std::move(*own));
         ASSERT_TRUE(started) << started.error().text();
     }
@@ -61,12 +63,12 @@ protected:
     void kill()
     {
         service.reset();
-        io.reset();
+        loop.reset();
     }
     void run()
     {
-        io->restart();
-        io->poll();
+        while (service->round(at_once)) {
+        }
     }
     /// Lets a blocking client call run while the service works.
     template <class Call>
@@ -109,7 +111,7 @@ protected:
 
     const std::string directory = std::filesystem::temp_directory_path() / ("rf-store-service-" + std::to_string(::getpid()));
     xen::FakeKernel kernel;
-    std::unique_ptr<boost::asio::io_context> io;
+    std::unique_ptr<ReadyLoop> loop;
     std::unique_ptr<StoreService> service;
 };
 
@@ -247,14 +249,41 @@ TEST_F(StoreServiceTest, OneBusyClientDoesNotKeepTheOthersWaiting)
         guest.pump();
         if (std::exchange(guest.notify, false))
             kernel.raise(kernel.local_port(5, guest_port));
-        io->restart();
-        io->poll_one();
+        (void)service->round(at_once);
         before = guest.received.size();
     }
     EXPECT_TRUE(answer.get());
     EXPECT_LT(before, 2000u);
     settle(guest);
     EXPECT_EQ(guest.received.size(), 2000u);
+}
+
+// A client asks and asks and never takes an answer: it is not read from any more, costs nothing while it sleeps, and finds every
+// answer when it comes back. Others are served meanwhile.
+TEST_F(StoreServiceTest, AClientThatTakesNoAnswersWaitsWithoutCost)
+{
+    StoreClient client = connect();
+    ASSERT_TRUE(client_call([&] { return client.write("/a", std::string(1000, 'x')); }));
+    StoreClient lazy = connect();
+    const std::string question = store::encode({Type::read, 9, 0, std::string("/a\0", 3)});
+    unsigned asked = 0;
+    for (unsigned quiet = 0; quiet < 3; run()) {
+        const ssize_t count = ::send(lazy.descriptor(), question.data(), question.size(), MSG_DONTWAIT);
+        ASSERT_TRUE(count == static_cast<ssize_t>(question.size()) || count < 0);
+        quiet = count < 0 ? quiet + 1 : 0;
+        asked += count > 0;
+    }
+    EXPECT_GT(asked, 100u);
+    EXPECT_FALSE(service->round(at_once)) << "nothing is reported that nobody wants to know";
+    EXPECT_TRUE(client_call([&] { return client.read("/a"); }));
+    std::size_t received = 0;
+    std::vector<char> buffer(65536);
+    for (unsigned quiet = 0; quiet < 3; run()) {
+        const ssize_t count = ::recv(lazy.descriptor(), buffer.data(), buffer.size(), MSG_DONTWAIT);
+        quiet = count < 0 ? quiet + 1 : 0;
+        received += count > 0 ? static_cast<std::size_t>(count) : 0;
+    }
+    EXPECT_EQ(received, asked * (store::header_bytes + 1000));
 }
 
 TEST_F(StoreServiceTest, WatchesOfAGuestSurviveARestartOfTheStore)
@@ -315,8 +344,7 @@ TEST_F(StoreServiceTest, KilledAtTheWorstPlacesEveryRequestCountsOnce)
         std::filesystem::copy_file(journal, saved, std::filesystem::copy_options::overwrite_existing);
         const ::xen::xenstore_domain_interface before = guest.page();
         for (unsigned turns = random() % 4; turns > 0; --turns) {
-            io->restart();
-            io->poll_one();
+            (void)service->round(at_once);
         }
         const unsigned fate = random() % 4;
         if (fate == 0)

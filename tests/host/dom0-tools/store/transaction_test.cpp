@@ -32,6 +32,36 @@ TEST_F(TransactionTest, AbortLeavesNothing)
     EXPECT_EQ(dump(server), before);
 }
 
+// A commit that nothing came between hands over the private tree. Another transaction of the same start must notice it all the
+// same, and what it gives must be what a replay gives: values, owners' usage, watches' events, one for each path.
+TEST_F(TransactionTest, UndisturbedCommitCountsAsAnyOther)
+{
+    tools.write("/a/b", "0");
+    Client watcher(server, server.connect_local());
+    watcher.watch("/a", "t");
+    watcher.events();
+    const std::uint32_t first = tools.start();
+    const std::uint32_t second = tools.start();
+    tools.write("/a/b", "second", second);
+    tools.write("/a/b", "first", first);
+    tools.write("/a/new", "1", first);
+    tools.write("/a/new", "2", first);
+    EXPECT_EQ(tools.commit(first), "OK");
+    EXPECT_EQ(tools.read("/a/b"), "first");
+    EXPECT_EQ(tools.read("/a/new"), "2");
+    EXPECT_EQ(watcher.events().size(), 2u);
+    EXPECT_EQ(tools.commit(second), "EAGAIN");
+    EXPECT_EQ(tools.read("/a/b"), "first");
+
+    // Begun after it, and disturbed elsewhere: the log is replayed on what stands there now.
+    const std::uint32_t third = tools.start();
+    tools.write("/a/b", "third", third);
+    tools.write("/c", "meanwhile");
+    EXPECT_EQ(tools.commit(third), "OK");
+    EXPECT_EQ(tools.read("/a/b"), "third");
+    EXPECT_EQ(tools.read("/c"), "meanwhile");
+}
+
 TEST_F(TransactionTest, ConflictsOverWhatItRead)
 {
     tools.write("/a", "0");

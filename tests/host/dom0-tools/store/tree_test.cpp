@@ -2,6 +2,7 @@
 /// Story: a transaction starts by copying the tree, which costs nothing because nodes are shared. That is only right if no
 /// change to one copy is ever seen through another. Thirty copies of a tree are kept while all of them change at random; each
 /// must go on looking exactly like the plain map that shadows it.
+#include <algorithm>
 #include <map>
 #include <random>
 
@@ -93,6 +94,29 @@ TEST(TreeTest, TheDeepestPathDoesNotExhaustTheStack)
     EXPECT_EQ(nodes, 1537);
     tree.remove(path_of("/x"), 2);
     EXPECT_TRUE(tree.root().children.empty());
+}
+
+// Children are compared by their first eight characters and only then by their text: names that are alike for so long, or end
+// there, keep their order and are told apart.
+TEST(TreeTest, TellsLongAndSimilarNamesApart)
+{
+    const std::vector<std::string> names{"1", "10", "A", "Z", "a", "abcdefg", "abcdefgh", "abcdefgh-", "abcdefgh0", "abcdefgha", "abcdefghab", "abcdefgi", "b", "zzzzzzzzz"};
+    Tree tree;
+    for (const std::size_t start : {5u, 0u})  // in another order than theirs
+        for (std::size_t i = start; i < (start == 0 ? 5 : names.size()); ++i)
+            tree.insert(*Path::parse("/" + names[i], {}), names[i], tree.root().permissions, 1);
+    ASSERT_EQ(tree.root().children.size(), names.size());
+    EXPECT_TRUE(std::is_sorted(tree.root().children.begin(), tree.root().children.end(), [](const auto& a, const auto& b) { return a->name < b->name; }));
+    for (const std::string& name : names) {
+        ASSERT_NE(tree.find("/" + name), nullptr) << name;
+        EXPECT_EQ(tree.find("/" + name)->value, name);
+        EXPECT_EQ(tree.find("/" + name + "!"), nullptr);
+    }
+    for (const char* missing : {"/abcdef", "/abcdefgh00", "/abcdefghb", "/zzzzzzzz", "/0"})
+        EXPECT_EQ(tree.find(missing), nullptr) << missing;
+    (void)tree.remove(*Path::parse("/abcdefgh0", {}), 2);
+    EXPECT_EQ(tree.find("/abcdefgh0"), nullptr);
+    EXPECT_NE(tree.find("/abcdefgha"), nullptr);
 }
 
 }  // namespace

@@ -233,6 +233,36 @@ TEST_F(NetRings, ReceivesLargePacketsInPages)
     EXPECT_EQ(got, packet);
 }
 
+// A large packet is a line of headers and then whole pages. Wherever the packets before it ended, each page comes into one page of
+// ours; so does each packet that is smaller than a page, and each page that a received packet fills.
+TEST_F(NetRings, CopiesAreNotSplitBetweenPages)
+{
+    for (const unsigned before : {0u, 64u, 1000u, 1514u}) {
+        const Packet packet = tcp_v4(9000);
+        const auto bytes = std::span(packet);
+        const std::size_t last = packet.size() - 66 - 1096 - 4096;
+        put(20, 300, tcp_v4(before));
+        put(21, 128, bytes.first(66));
+        put(22, 3000, bytes.subspan(66, 1096));
+        put(23, 0, bytes.subspan(66 + 1096, 4096));
+        put(24, 0, bytes.last(last));
+        send({piece(1020, 300, 0, 1, 54 + before), piece(1020, 300, 0, 2, 54 + before),
+              piece(1021, 128, more | with_extra | blank, 3, static_cast<unsigned>(packet.size())), gso(1, 1448),
+              piece(1022, 3000, more, 4, 1096), piece(1023, 0, more, 5, 4096), piece(1024, 0, 0, 6, static_cast<unsigned>(last))});
+        (void)transmit->turn(notify);
+        ASSERT_EQ(port.sent.size(), 3u);
+        EXPECT_EQ(port.sent[2].bytes, packet);
+        EXPECT_EQ(answers().size(), 7u);
+        port.sent.clear();
+    }
+    offer(64);
+    for (const unsigned bytes : {100u, 9000u, 1000u, 60000u})
+        port.incoming.push_back({{}, tcp_v4(bytes)});
+    (void)receive->turn(notify);
+    EXPECT_GT(guest.copied_segments, 40u);
+    EXPECT_EQ(guest.split_copies, 0u);
+}
+
 TEST_F(NetRings, WaitsInTheTapUntilTheGuestOffersPages)
 {
     offer(17);
