@@ -187,7 +187,7 @@ TEST_F(EntryPairs, OfAGuestsTables)
 TEST_F(EntryPairs, OfLeavesOfADomainThatDrivesDevices)
 {
     start(dom0);
-    ASSERT_TRUE(dom0.domain->rights.device_frames.add(1u << 20, 1u << 20));
+    ASSERT_TRUE(dom0.domain->own_rights().value()->device_frames.add(1u << 20, 1u << 20));
     prepare(dom0, 1);
     all_pairs(Devices::drives);
     finish();
