@@ -25,6 +25,14 @@ protected:
 
     /// The three frames are f(0), f(1), f(2); frame 3 of the running guest's tables maps them.
     [[nodiscard]] Mfn f(unsigned i) const { return a[40 + i]; }
+    /// Which of them `mfn` is; `own` for none. They need not lie side by side.
+    [[nodiscard]] unsigned number_of(Mfn mfn) const
+    {
+        unsigned number = 0;
+        while (number < own && f(number) != mfn)
+            ++number;
+        return number;
+    }
 
     std::vector<Operation> operations()
     {
@@ -76,7 +84,7 @@ protected:
             hash ^= hash >> 29;
         };
         auto const add_entry = [&](std::uint64_t bits) {
-            std::uint64_t const number = Entry{bits}.frame().value - f(0).value;
+            unsigned const number = number_of(Entry{bits}.frame());
             add(number < own ? (bits & 0xfff) | std::uint64_t{place[number] + 1} << 12 : bits);
         };
         for (unsigned i : order) {
@@ -86,7 +94,7 @@ protected:
             add_entry(slot(a[3], 40 + i));
         }
         add_entry(slot(dom0[3], 40));
-        add(a.vcpu().pv.gdt_entries ? place[a.vcpu().pv.gdt_frames[0].value - f(0).value] + 1 : 0);
+        add(a.vcpu().pv.gdt_entries ? place[number_of(a.vcpu().pv.gdt_frames[0])] + 1 : 0);
         return hash;
     }
     /// What a refused operation has begun to give back, as the next operation would go on with it.
@@ -100,13 +108,12 @@ protected:
     std::string recount() const
     {
         std::array<std::uint64_t, own> references{}, uses{};
-        auto const of = [&](Mfn mfn) { return mfn.value - f(0).value; };
         auto const leaf = [&](std::uint64_t bits) {
             Entry const each{bits};
-            if (!each.is_present() || of(each.frame()) >= own)
+            if (!each.is_present() || number_of(each.frame()) >= own)
                 return;
-            ++references[of(each.frame())];
-            uses[of(each.frame())] += (bits & Entry::writable) != 0;
+            ++references[number_of(each.frame())];
+            uses[number_of(each.frame())] += (bits & Entry::writable) != 0;
         };
         for (unsigned i = 0; i < own; ++i) {
             ++references[i];
@@ -119,12 +126,12 @@ protected:
             for (unsigned index : {0u, 1u})
                 if (now.type() == FrameType::l1)
                     leaf(slot(f(i), index));
-                else if (Entry const each{slot(f(i), index)}; mm::table_level(now.type()) > 1 && each.is_present() && of(each.frame()) < own)
-                    ++references[of(each.frame())], ++uses[of(each.frame())];
+                else if (Entry const each{slot(f(i), index)}; mm::table_level(now.type()) > 1 && each.is_present() && number_of(each.frame()) < own)
+                    ++references[number_of(each.frame())], ++uses[number_of(each.frame())];
         }
         leaf(slot(dom0[3], 40));
         if (a.vcpu().pv.gdt_entries != 0) {
-            std::uint64_t const number = of(a.vcpu().pv.gdt_frames[0]);
+            unsigned const number = number_of(a.vcpu().pv.gdt_frames[0]);
             ++references[number], ++uses[number];
         }
         std::string wrong;
