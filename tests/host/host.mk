@@ -32,9 +32,16 @@ HOST_WRAPPED := -Wl,--wrap=_ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm,
 HOST_FLAGS_small_scope_test := -O2
 HOST_FLAGS_entry_pairs_test := -O2
 
+# Headers that most tests share, compiled once; a test with flags of its own reads them anew.
+HOST_TEST_FLAGS := -fexceptions -frtti -O0
+$(HOST_OUT)/common.hpp.gch: tests/host/common.hpp
+	@mkdir -p $(@D); echo "HOST  $<"; cp $< $(HOST_OUT)/common.hpp
+	@$(CXX) $(HOST_FLAGS) $(HOST_TEST_FLAGS) -x c++-header -o $@ $<
+$(patsubst %.cpp,$(HOST_OUT)/%.o,$(HOST_TESTS)): $(HOST_OUT)/common.hpp.gch
+
 $(HOST_OUT)/%.o: %.cpp
 	@mkdir -p $(@D); echo "HOST  $<"
-	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),-fexceptions -frtti -O0) $(HOST_FLAGS_$(*F)) $(DEPENDENCIES) -c $< -o $@
+	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),$(HOST_TEST_FLAGS) -include $(HOST_OUT)/common.hpp) $(HOST_FLAGS_$(*F)) $(DEPENDENCIES) -c $< -o $@
 
 $(HOST_PROGRAM): $(HOST_OBJECTS)
 	@mkdir -p $(@D); echo "LINK  $@"
