@@ -90,16 +90,6 @@ using Context = xen::vcpu_guest_context;
     return set_ldt(vcpu, context.ldt_base, static_cast<unsigned>(context.ldt_ents));
 }
 
-/// Gives back what a refused context has brought. A root whose undoing would take too long now stays the vCPU's, until its
-/// next context or its end.
-void forget_tables(Vcpu& vcpu)
-{
-    (void)set_ldt(vcpu, 0, 0); // none of the three takes anything
-    (void)hold_root(vcpu, &PvState::user_root, invalid_mfn);
-    (void)hold_root(vcpu, &PvState::kernel_root, invalid_mfn);
-    (void)set_gdt(vcpu, {}, 0);
-}
-
 void load_handlers(PvState& pv, Context const& context)
 {
     for (unsigned vector = 0; vector < 256; ++vector) {
@@ -146,8 +136,10 @@ Status load_context(Vcpu& vcpu, Context const& context)
     if (vcpu.initialised.load(acquire)) {
         TRY(check_unchanged(vcpu.pv, context));
     } else if (Status taken = take_tables(vcpu, context); !taken) {
+        // A root whose undoing would take too long now stays the vCPU's, until its next context or its end.
+        Budget budget{pvmmu::units_per_segment};
         if (taken.error() != Errno::eagain)
-            forget_tables(vcpu);
+            (void)release_roots(vcpu, budget);
         return taken;
     }
     load_handlers(vcpu.pv, context);
