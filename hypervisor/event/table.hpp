@@ -11,6 +11,7 @@
 
 #include "base/budget.hpp"
 #include "base/spinlock.hpp"
+#include "cpu/insn.hpp"
 #include "event/channel.hpp"
 #include "event/fifo.hpp"
 #include "event/pirq_control.hpp"
@@ -185,7 +186,7 @@ private:
 
 inline Channel* EventTable::find(Port port)
 {
-    return port < existing_ports() ? &existing(port) : nullptr;
+    return port < existing_ports() ? &existing(static_cast<Port>(cpu::clamp_index(port, existing_ports()))) : nullptr;
 }
 
 inline Channel& EventTable::existing(Port port)
@@ -195,7 +196,7 @@ inline Channel& EventTable::existing(Port port)
 
 inline VcpuEvents* EventTable::vcpu(VcpuId id) const
 {
-    return id < vcpu_limit_ ? vcpus_[id].load(acquire) : nullptr;
+    return id < vcpu_limit_ ? vcpus_[cpu::clamp_index(id, vcpu_limit_)].load(acquire) : nullptr;
 }
 
 } // namespace rf::event

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "grant/maptrack.hpp"
 
+#include "cpu/insn.hpp"
+
 #include <new>
 
 namespace rf::grant {
@@ -45,7 +47,10 @@ Status Maptrack::init(std::uint32_t limit_frames)
 
 MapRecord* Maptrack::find(std::uint32_t index) const
 {
-    return index < records() ? &frames_[index / records_per_frame][index % records_per_frame] : nullptr;
+    if (index >= records())
+        return nullptr;
+    std::uint64_t const at = cpu::clamp_index(index, records());
+    return &frames_[at / records_per_frame][at % records_per_frame];
 }
 
 /// Makes one more frame of free records, lowest index first.

@@ -149,6 +149,22 @@ TEST(Image, TheGateToGuestsMemoryIsOpenForCopiesAlone) {
     EXPECT_GE(walk.leaves(), 30u);
 }
 
+// Spectre, variant 1: a number from a guest that chooses from a table goes through cpu::clamp_index, which is a comparison and
+// SBB of a register with itself. Functions in which each of the tables is looked up:
+TEST(Image, NumbersFromGuestsAreClamped) {
+    std::set<std::string> clamping;
+    const Instruction* before = nullptr;
+    for (const auto& [address, one] : code().instructions) {
+        const auto comma = one.operands.find(',');
+        const bool same = comma != std::string::npos && one.operands.substr(0, comma) == one.operands.substr(comma + 1);
+        if (one.name == "sbb" && same && before != nullptr && before->name.starts_with("cmp")) clamping.insert(one.function);
+        before = &one;
+    }
+    for (const std::string place : {"on_hypercall", "9multicall", "7vcpu_op", "10mmu_update", "14take_reference", "16give_up_ordinary",
+                                    "10EventTable4send", "4Fifo11set_pending", "8Maptrack4find", "2rf6domain4find"})
+        EXPECT_TRUE(std::ranges::any_of(clamping, [&](const std::string& name) { return name.find(place) != std::string::npos; })) << place;
+}
+
 /// What a path has behind it.
 struct Passed {
     bool root = false;     ///< our root was loaded, or there was none to change for
