@@ -126,6 +126,17 @@ void poll_input(void*)
     input_poll.arm(time::now() + poll_period);
 }
 
+/// Looks after output that waits for a serial line, besides the line's interrupt, if it has one.
+void send_output(void*);
+constinit time::Timer output_poll(send_output, nullptr);
+constexpr Nanoseconds output_period = 2'000'000; // a FIFO's content at 115200 baud takes 1.4 ms
+
+void send_output(void*)
+{
+    if (dev::console::send())
+        output_poll.arm(time::now() + output_period);
+}
+
 void start_interrupts()
 {
     dev::LocalInterrupts const local{cpu::local_apic::end_of_interrupt, cpu::local_apic::id_of};
@@ -134,6 +145,10 @@ void start_interrupts()
     dev::console::set_input_hook([] { event::registry.raise_global(xen::VIRQ_CONSOLE); });
     if (dev::console::input_is_polled())
         poll_input(nullptr);
+    dev::console::set_output_hook([] {
+        if (!output_poll.armed())
+            output_poll.arm(time::now() + output_period);
+    });
     dev::console::set_ring_hook([] { event::registry.raise_global(xen::VIRQ_CON_RING); });
 }
 

@@ -57,7 +57,7 @@ Realm::Totals Domains::totals()
     Totals sum;
     domain::for_each([&](domain::Domain& domain) {
         sum.listed += domain.memory.listed();
-        sum.pages += domain.memory.pages();
+        sum.pages += domain.memory.pages() - domain.memory.under_way();
     });
     return sum;
 }

@@ -174,7 +174,7 @@ constexpr Known known_options[] = {
     {"reboot", apply_reboot},
     {"smap", apply_smap},
     {"spec-ctrl", apply_guards<option_values::speculation_control>},
-    {"sync_console", accept}, // the console always is
+    {"sync_console", apply_boolean<&Options::sync_console>},
     {"tsc_deadline", apply_boolean<&Options::tsc_deadline>},
     {"vga", apply_vga},
     {"xpti", apply_guards<option_values::page_table_isolation>},

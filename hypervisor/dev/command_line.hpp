@@ -58,6 +58,7 @@ struct Options {
     SerialSettings com1, com2;
     ConsoleSelection console;
     bool vga_keep = false;
+    bool sync_console = false;    ///< `sync_console`: who writes to a serial line waits for it
     bool timestamps = true;
     log::Level log_level = log::Level::info;
     bool log_nothing = false;

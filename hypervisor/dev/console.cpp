@@ -31,6 +31,8 @@ using Clock = Nanoseconds (*)();
 using Hook = void (*)();
 constinit Clock system_clock = nullptr;
 constinit Hook ring_hook = nullptr;
+constinit Hook output_hook = nullptr;
+constinit Atomic<bool> output_waits{false}; ///< bytes were left in a line's ring, and nobody was told
 constinit Atomic<bool> ring_news{false}; ///< lines were added since the last reading
 constinit bool timestamps = true;
 constinit bool log_nothing = false;
@@ -57,11 +59,19 @@ private:
     bool taken_;
 };
 
+/// Under the lock, after something was written.
+void note_waiting()
+{
+    if (output_hook && (devices.com1.waits() || devices.com2.waits()) && !output_waits.exchange(true, acq_rel))
+        cpu::raise(cpu::Work::deferred);
+}
+
 void put_everywhere(std::string_view text)
 {
     devices.com1.put(text);
     devices.com2.put(text);
     devices.screen.put(text);
+    note_waiting();
 }
 
 void note_news()
@@ -75,13 +85,15 @@ void note_news()
 void put_line(std::string_view line)
 {
     TimeStamp const stamp(system_clock ? system_clock() : 0, timestamps);
-    if (devices.control_line_open)
-        put_everywhere("\n");
-    devices.control_line_open = false;
+    std::string_view const before = std::exchange(devices.control_line_open, false) ? "\n" : "";
+    for (Serial* serial : {&devices.com1, &devices.com2})
+        serial->put_line({before, stamp.text(), line, "\n"});
+    devices.screen.put(before);
     for (std::string_view const part : {stamp.text(), line, std::string_view("\n")}) {
         devices.ring.put(part);
-        put_everywhere(part);
+        devices.screen.put(part);
     }
+    note_waiting();
 }
 
 void log_sink(log::Level, std::string_view line)
@@ -119,13 +131,20 @@ void initialise(Options const& options)
 
 void set_clock(Nanoseconds (*now)()) { system_clock = now; }
 
-void write_control(std::string_view text)
+std::size_t write_control(std::string_view text)
 {
-    if (text.empty())
-        return;
     ConsoleGuard guard;
+    for (Serial* serial : {&devices.com1, &devices.com2}) {
+        (void)serial->send();
+        if (serial->room() == 0)
+            serial->note_patience();
+        text = text.substr(0, serial->room());
+    }
+    if (text.empty())
+        return 0;
     put_everywhere(text);
     devices.control_line_open = text.back() != '\n' && text.back() != '\r';
+    return text.size();
 }
 
 void write_guest(DomainId id, std::string_view text)
@@ -146,8 +165,26 @@ void write_guest(DomainId id, std::string_view text)
 
 void set_ring_hook(void (*hook)()) { ring_hook = hook; }
 
+void set_output_hook(void (*hook)()) { output_hook = hook; }
+
+bool send()
+{
+    ConsoleGuard guard;
+    bool const first = devices.com1.send();
+    return devices.com2.send() || first;
+}
+
+void flush()
+{
+    ConsoleGuard guard;
+    devices.com1.end_buffering();
+    devices.com2.end_buffering();
+}
+
 void run_deferred()
 {
+    if (output_hook && output_waits.exchange(false, acq_rel))
+        output_hook();
     if (ring_hook && ring_news.load(acquire))
         ring_hook();
 }
@@ -203,7 +240,11 @@ std::size_t serial_ports(std::span<std::uint16_t> to)
     return count;
 }
 
-void break_locks() { locks_broken.store(true, release); }
+void break_locks()
+{
+    locks_broken.store(true, release);
+    flush();
+}
 
 namespace input {
 
@@ -218,8 +259,20 @@ std::optional<char> next_byte()
 bool acknowledge()
 {
     ConsoleGuard guard;
-    bool const first = devices.com1.interrupt_pending();
-    return devices.com2.interrupt_pending() || first;
+    bool pending = false;
+    for (Serial* serial : {&devices.com1, &devices.com2})
+        if (serial->interrupt_pending()) {
+            pending = true;
+            (void)serial->send();
+        }
+    return pending;
+}
+
+void rearm()
+{
+    ConsoleGuard guard;
+    devices.com1.rearm_interrupt();
+    devices.com2.rearm_interrupt();
 }
 
 void for_each_line(void (*function)(Serial&))

@@ -19,7 +19,7 @@ namespace rf::dev::console {
 void initialise(Options const& options);
 /// Time stamps come from here once it is set; zeros before.
 void set_clock(Nanoseconds (*now)());
-/// Serial input by interrupt, delivered to `cpu`; needs the interrupt router. False when a UART has no interrupt line:
+/// Serial input and output by interrupt, delivered to `cpu`; needs the interrupt router. False when a UART has no interrupt line:
 /// then poll() must be called regularly.
 [[nodiscard]] bool enable_input_interrupt(CpuId cpu);
 /// Whether a UART is without interrupt. Known after enable_input_interrupt.
@@ -27,8 +27,9 @@ void set_clock(Nanoseconds (*now)());
 /// Takes waiting input from the UART; cheap; call it every 20 ms or so where the UART has no interrupt.
 void poll();
 
-/// Bytes of Dom0 (CONSOLEIO_write): to the devices, not into the ring.
-void write_control(std::string_view text);
+/// Bytes of Dom0 (CONSOLEIO_write): to the devices, not into the ring. Yields how many of them were taken: less than all when a
+/// serial line has no room. Whoever gets 0 comes again soon; a line that is dead takes everything in the end.
+[[nodiscard]] std::size_t write_control(std::string_view text);
 /// Bytes of another domain: assembled to lines, prefixed `(dN) `, limited per domain (64 lines per second).
 void write_guest(DomainId id, std::string_view text);
 /// Takes input for Dom0 (CONSOLEIO_read); yields the count.
@@ -38,7 +39,13 @@ void write_guest(DomainId id, std::string_view text);
 void set_input_hook(void (*hook)());
 /// Called by run_deferred() after lines were added to the ring: raise VIRQ_CON_RING. At most once between two readings.
 void set_ring_hook(void (*hook)());
-/// Lines are logged with all kinds of locks held, so the ring hook waits for cpu::Work::deferred: entry/ calls this then.
+/// Called by run_deferred() while output waits for a serial line: call send() some milliseconds later.
+void set_output_hook(void (*hook)());
+/// Sends what the serial lines are ready for; true while more waits. Their interrupt does the same: this is for lines that have none.
+bool send();
+/// Sends everything and waits for it; whoever writes from now on waits, too. For the machine's end.
+void flush();
+/// Lines are logged with all kinds of locks held, so the hooks wait for cpu::Work::deferred: entry/ calls this then.
 void run_deferred();
 
 /// XEN_SYSCTL_readconsole. Reads from the oldest byte, or from `index` when `incremental`; `index` becomes the place
@@ -66,7 +73,7 @@ struct ScreenState {
 [[nodiscard]] ScreenState screen();
 /// Ports of the UARTs that we use: denied to Dom0. Yields how many of `to` were filled.
 [[nodiscard]] std::size_t serial_ports(std::span<std::uint16_t> to);
-/// Panic: from now on no lock is taken, so that a message always comes out.
+/// Panic: from now on no lock is taken and lines are synchronous, so that a message always comes out.
 void break_locks();
 
 } // namespace rf::dev::console

@@ -107,12 +107,13 @@ void drain()
 
 void on_interrupt()
 {
-    // The line is edge-triggered: leave only when no cause is left, or the next one would never be seen.
-    for (unsigned round = 0; round < 16; ++round) {
+    for (unsigned round = 0; round < 4; ++round) {
         drain();
         if (!input::acknowledge())
             return;
     }
+    // The line is edge-triggered: with a cause left it must fall and rise, or the next one would never be seen.
+    input::rearm();
 }
 
 } // namespace
@@ -138,11 +139,13 @@ bool enable_input_interrupt(CpuId cpu)
         auto const id = interrupts.gsi(route.gsi);
         bool const bound = serial.irq() != 0 && id && interrupts.bind_own(*id, receiver, on_interrupt).has_value();
         if (bound)
-            serial.enable_receive_interrupt();
+            serial.enable_interrupts();
         else
             interrupt_works = false;
     });
     drain(); // what came before the interrupt was on
+    if (!options.sync_console)
+        input::for_each_line([](Serial& serial) { serial.begin_buffering(); });
     return interrupt_works;
 }
 

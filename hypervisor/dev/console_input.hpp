@@ -14,8 +14,10 @@ void configure(Options const& options);
 // In console.cpp, which locks.
 /// A received byte of any UART.
 [[nodiscard]] std::optional<char> next_byte();
-/// Reads the UARTs' interrupt causes; true while one still asks for service.
+/// Sends what waits and reads the UARTs' interrupt causes; true while one still asks for service.
 bool acknowledge();
+/// Lets the UARTs' lines rise again if a cause is left.
+void rearm();
 /// Calls function for each open UART; not locked, for setting up.
 void for_each_line(void (*function)(Serial&));
 

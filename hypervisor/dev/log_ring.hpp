@@ -3,8 +3,10 @@
 /// The hypervisor's message ring: the last N bytes that were logged. Positions count bytes since the start, modulo 2^32,
 /// so that a reader can go on where it stopped (XEN_SYSCTL_readconsole). Not locked.
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 #include <string_view>
 
@@ -17,8 +19,16 @@ class LogRing {
 public:
     void put(std::string_view text)
     {
-        for (char const c : text)
-            bytes_[produced_++ % Bytes] = c;
+        if (text.size() > Bytes) {
+            produced_ += static_cast<std::uint32_t>(text.size() - Bytes);
+            text = text.substr(text.size() - Bytes);
+        }
+        while (!text.empty()) {
+            std::size_t const piece = std::min<std::size_t>(text.size(), Bytes - produced_ % Bytes);
+            std::memcpy(&bytes_[produced_ % Bytes], text.data(), piece);
+            produced_ += static_cast<std::uint32_t>(piece);
+            text.remove_prefix(piece);
+        }
         if (produced_ - kept_from_ > Bytes)
             kept_from_ = produced_ - Bytes;
     }
@@ -32,8 +42,13 @@ public:
         if (position - kept_from_ > produced_ - kept_from_)
             position = kept_from_;
         std::size_t count = 0;
-        while (position != produced_ && count < to.size())
-            to[count++] = bytes_[position++ % Bytes];
+        while (position != produced_ && count < to.size()) {
+            std::size_t const left = std::min<std::size_t>(produced_ - position, to.size() - count);
+            std::size_t const piece = std::min<std::size_t>(left, Bytes - position % Bytes);
+            std::memcpy(&to[count], &bytes_[position % Bytes], piece);
+            position += static_cast<std::uint32_t>(piece);
+            count += piece;
+        }
         return count;
     }
     /// Forgets what lies before `position`; positions that are not in the ring change nothing.

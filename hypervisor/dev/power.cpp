@@ -5,6 +5,7 @@
 #include "base/log.hpp"
 #include "cpu/insn.hpp"
 #include "dev/command_line.hpp"
+#include "dev/console.hpp"
 #include "dev/interrupts.hpp"
 #include "mm/device_window.hpp"
 
@@ -35,8 +36,10 @@ void delay_microseconds(unsigned count)
 void quiesce()
 {
     cpu::disable_interrupts();
+    console::flush();
     if (stop_others)
         stop_others();
+    console::break_locks(); // one of them may have been stopped with the console's lock held
     interrupts.mask_all();
 }
 

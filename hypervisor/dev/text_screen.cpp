@@ -4,6 +4,7 @@
 #include "cpu/insn.hpp"
 
 #include <algorithm>
+#include <utility>
 
 namespace rf::dev {
 namespace {
@@ -22,7 +23,7 @@ void TextScreen::open(std::uint16_t volatile* cells)
     cells_ = cells;
     column_ = row_ = 0;
     for (unsigned row = 0; row < rows; ++row) {
-        shadow_[row].fill(blank);
+        line(row).fill(blank);
         draw(row);
     }
     place_cursor();
@@ -31,7 +32,7 @@ void TextScreen::open(std::uint16_t volatile* cells)
 void TextScreen::draw(unsigned row)
 {
     for (unsigned column = 0; column < columns; ++column)
-        cells_[row * columns + column] = shadow_[row][column];
+        cells_[row * columns + column] = line(row)[column];
 }
 
 void TextScreen::next_line()
@@ -40,10 +41,9 @@ void TextScreen::next_line()
     if (++row_ < rows)
         return;
     row_ = rows - 1;
-    std::move(shadow_.begin() + 1, shadow_.end(), shadow_.begin());
-    shadow_[row_].fill(blank);
-    for (unsigned row = 0; row < rows; ++row)
-        draw(row);
+    top_ = (top_ + 1) % rows;
+    line(row_).fill(blank);
+    scrolled_ = true;
 }
 
 void TextScreen::put_character(char c)
@@ -58,8 +58,9 @@ void TextScreen::put_character(char c)
         return;
     if (column_ == columns)
         next_line();
-    shadow_[row_][column_] = static_cast<std::uint16_t>(grey_on_black | static_cast<std::uint8_t>(c));
-    cells_[row_ * columns + column_] = shadow_[row_][column_];
+    line(row_)[column_] = static_cast<std::uint16_t>(grey_on_black | static_cast<std::uint8_t>(c));
+    if (!scrolled_)
+        cells_[row_ * columns + column_] = line(row_)[column_];
     ++column_;
 }
 
@@ -69,6 +70,9 @@ void TextScreen::put(std::string_view text)
         return;
     for (char const c : text)
         put_character(c);
+    if (std::exchange(scrolled_, false))
+        for (unsigned row = 0; row < rows; ++row)
+            draw(row);
     place_cursor();
 }
 

@@ -30,7 +30,12 @@ private:
     void place_cursor() const;
 
     std::uint16_t volatile* cells_ = nullptr;
-    std::array<std::array<std::uint16_t, columns>, rows> shadow_{};
+    using Line = std::array<std::uint16_t, columns>;
+    [[nodiscard]] Line& line(unsigned row) { return shadow_[(top_ + row) % rows]; }
+
+    std::array<Line, rows> shadow_{}; ///< of what is seen, beginning with the line `top_`
+    unsigned top_ = 0;
+    bool scrolled_ = false; ///< the screen is to be drawn anew, once for each text
     unsigned column_ = 0;
     unsigned row_ = 0;
 };

@@ -24,6 +24,8 @@ void stop(Domain& domain)
 
 [[nodiscard]] Progress release_vcpus(Domain& domain, Budget& budget)
 {
+    if (domain.memory.trades.close(domain.memory, budget) == Progress::more)
+        return Progress::more;
     for (VcpuId& id = domain.teardown.vcpu; id < domain.vcpu_limit(); ++id) {
         Vcpu* vcpu = domain.vcpu(id);
         if (!vcpu)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// console_io (public header xen.h): the control domain's line to the machine's console. Arguments: command, count, buffer.
 ///
-/// A long write is carried out in segments: a serial line may be slow, and other work must not wait for it.
+/// A long write is carried out in segments, and what a serial line has no room for comes again: other work must not wait for it.
 #include "dev/command_line.hpp"
 #include "dev/console.hpp"
 #include "domain/domain.hpp"
@@ -24,6 +24,16 @@ bool may_write(domain::Domain const& domain)
     return domain.is_control() || (dev::options.guest_log_level >= log::Level::debug && !dev::options.guest_log_nothing);
 }
 
+/// What an ordinary domain writes in one segment: the first few lines of it.
+std::string_view first_lines(std::string_view text)
+{
+    constexpr unsigned lines_per_segment = 4;
+    std::size_t end = 0;
+    for (unsigned i = 0; i < lines_per_segment && end < text.size(); ++i)
+        end = std::min(text.find('\n', end), text.size() - 1) + 1;
+    return text.substr(0, end);
+}
+
 Outcome write(Call& call)
 {
     if (!may_write(call.domain))
@@ -31,14 +41,19 @@ Outcome write(Call& call)
     std::uint32_t const count = call.narrow(1);
     if (count > most_bytes)
         return fail(Errno::einval);
+    if (count == 0)
+        return Outcome::ok();
     std::array<char, bytes_per_segment> segment;
-    std::size_t const now = std::min<std::size_t>(count, segment.size());
+    std::size_t now = std::min<std::size_t>(count, segment.size());
     TRY(guest::copy_bytes_in(segment.data(), GuestVirtual{call[2]}, now));
-    std::string_view const text(segment.data(), now);
-    if (call.domain.is_control())
-        dev::console::write_control(text);
-    else
+    std::string_view text(segment.data(), now);
+    if (call.domain.is_control()) {
+        now = dev::console::write_control(text);
+    } else {
+        text = first_lines(text);
         dev::console::write_guest(call.domain.id(), text);
+        now = text.size();
+    }
     if (now == count)
         return Outcome::ok();
     Arguments rest = call.arguments();

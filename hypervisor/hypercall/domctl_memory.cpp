@@ -67,7 +67,7 @@ namespace {
         bytes.fill(0xff);
         return bytes;
     }();
-    constexpr std::uint32_t chunk_cost = 16;
+    constexpr std::uint32_t chunk_cost = 64;
     Budget budget{entries_per_segment};
     while (first < pages) {
         if (!budget.spend(chunk_cost))

@@ -105,7 +105,7 @@ Outcome memory_op(Call& call)
     case xen::XENMEM_acquire_resource:
         return memory::acquire_resource(call);
     case xen::XENMEM_exchange:
-        return memory::progress(call) ? fail(Errno::einval) : memory::exchange(call);
+        return memory::exchange(call);
     default:
         return memory::progress(call) ? fail(Errno::einval) : memory::run_short(call);
     }

@@ -19,8 +19,8 @@ inline constexpr unsigned command_bits = 6;
 /// Largest extent order that the caller may name: small for guests, so that one extent is little work.
 [[nodiscard]] unsigned order_limit(domain::Domain const& caller);
 
-/// Cost of one frame handed out or taken back, in budget units (it is zeroed, linked, counted).
-inline constexpr std::uint32_t frame_cost = 4;
+/// What one segment may do, in units of about 150 instructions (docs/security/bounds.md).
+inline constexpr std::uint32_t units_per_segment = 192;
 
 // memory_reservation.cpp: populate_physmap, increase_reservation, decrease_reservation. The result is always the number
 // of extents done, also when that is none because the request makes no sense.

@@ -2,15 +2,12 @@
 /// XENMEM_exchange: a domain trades frames for as many others that lie together, or below some address.
 ///
 /// The unit is the chunk: the smallest number of frames that both sides can express in whole extents. A chunk is traded
-/// wholly or not at all: lists are read, frames are taken from use, replacements are found and told to the guest; only
-/// then, in steps that cannot fail, do the frames change hands. Between chunks the call may be continued.
+/// wholly or not at all, as one FrameTrade; the call may be continued within it.
 #include "base/budget.hpp"
 #include "domain/table.hpp"
 #include "guest/access.hpp"
 #include "hypercall/memory.hpp"
-#include "mm/allocator.hpp"
-#include "mm/heap.hpp"
-#include "mm/m2p.hpp"
+#include "hypercall/memory_trade.hpp"
 
 #include <algorithm>
 
@@ -18,7 +15,7 @@ namespace rf::hypercall::memory {
 namespace {
 
 /// A checked request.
-struct Trade {
+struct Bargain {
     domain::DomainRef target;
     guest::Array<xen::xen_pfn_t> given{0, 0};
     guest::Array<xen::xen_pfn_t> wanted{0, 0};
@@ -36,7 +33,7 @@ struct Trade {
 {
     xen::xen_memory_reservation const& in = request.in;
     xen::xen_memory_reservation const& out = request.out;
-    unsigned const largest = order_limit(caller); // a chunk is not interrupted
+    unsigned const largest = order_limit(caller); // a chunk's lists are kept meanwhile
     if (in.extent_order > largest || out.extent_order > largest)
         return fail(Errno::eperm);
     constexpr std::uint64_t most_frames = 1ull << 40;
@@ -50,134 +47,51 @@ struct Trade {
     return {};
 }
 
-[[nodiscard]] Result<Trade> decode(Call& call, xen::xen_memory_exchange const& request)
+[[nodiscard]] Result<Bargain> decode(Call& call, xen::xen_memory_exchange const& request)
 {
     TRY(check(call.domain, request));
-    Trade trade;
-    trade.target = TRY(domain::find_target(call.domain, DomainId{request.in.domid}));
-    if (trade.target->life.load(relaxed) != domain::LifeState::alive)
+    Bargain bargain;
+    bargain.target = TRY(domain::find_target(call.domain, DomainId{request.in.domid}));
+    if (bargain.target->life.load(relaxed) != domain::LifeState::alive)
         return fail(Errno::esrch);
-    trade.given = {request.in.extent_start.address, request.in.nr_extents};
-    trade.wanted = {request.out.extent_start.address, request.out.nr_extents};
-    trade.given_order = request.in.extent_order;
-    trade.wanted_order = request.out.extent_order;
+    bargain.given = {request.in.extent_start.address, request.in.nr_extents};
+    bargain.wanted = {request.out.extent_start.address, request.out.nr_extents};
+    bargain.given_order = request.in.extent_order;
+    bargain.wanted_order = request.out.extent_order;
     if (unsigned const bits = xen::XENMEMF_get_address_bits(request.out.mem_flags))
-        trade.address_bits = std::min(bits, 64u);
-    trade.done = request.nr_exchanged;
-    return trade;
+        bargain.address_bits = std::min(bits, 64u);
+    bargain.done = request.nr_exchanged;
+    return bargain;
 }
 
-/// One chunk under way; what was not committed is undone when it goes out of scope.
-class Chunk {
-public:
-    Chunk(Trade& trade, std::span<std::uint64_t> given, std::span<std::uint64_t> numbers, std::span<std::uint64_t> found)
-        : trade_(trade), given_(given), numbers_(numbers), found_(found)
-    {
-    }
-    Chunk(Chunk const&) = delete;
-    Chunk& operator=(Chunk const&) = delete;
-    ~Chunk() { undo(); }
-
-    /// Everything that can fail. Errno::efault, Errno::einval (a frame is in use or not the domain's), Errno::enomem.
-    [[nodiscard]] Status prepare()
-    {
-        std::uint64_t const first_wanted = trade_.done / trade_.given_per_chunk() * trade_.wanted_per_chunk();
-        TRY(trade_.given.read(trade_.done, given_.data(), given_.size()));
-        TRY(trade_.wanted.read(first_wanted, numbers_.data(), numbers_.size()));
-        TRY(take_given());
-        TRY(find_replacements());
-        for (std::uint64_t i = 0; i < found_.size(); ++i)
-            TRY(trade_.wanted.put(first_wanted + i, found_[i]));
-        return {};
-    }
-
-    /// The replacements become the domain's first, so that it is never without frames while it owns some.
-    void commit()
-    {
-        mm::DomainMemory& memory = trade_.target->memory;
-        std::uint64_t const size = 1ull << trade_.wanted_order;
-        for (std::uint64_t i = 0; i < found_.size(); ++i) {
-            memory.take_over(Mfn{found_[i]}, size);
-            for (std::uint64_t k = 0; k < size; ++k)
-                mm::set_m2p(Mfn{found_[i]} + k, Pfn{numbers_[i]} + k);
-        }
-        for (std::uint64_t i = 0; i < taken_count_; ++i)
-            memory.free_taken(taken(i));
-        if (is_dying())
-            for (std::uint64_t mfn : found_)
-                for (std::uint64_t k = 0; k < size; ++k)
-                    (void)memory.give_up(Mfn{mfn} + k); // unless teardown saw it and did
-        taken_count_ = found_count_ = 0;
-    }
-
-private:
-    /// The `index`-th frame given.
-    [[nodiscard]] Mfn taken(std::uint64_t index) const
-    {
-        return Mfn{given_[index >> trade_.given_order]} + (index & ((1ull << trade_.given_order) - 1));
-    }
-
-    [[nodiscard]] Status take_given()
-    {
-        std::uint64_t const frames = 1ull << trade_.chunk_order();
-        for (; taken_count_ < frames; ++taken_count_)
-            TRY(trade_.target->memory.take_away(taken(taken_count_)));
-        return {};
-    }
-
-    [[nodiscard]] Status find_replacements()
-    {
-        for (; found_count_ < found_.size(); ++found_count_)
-            found_[found_count_] =
-                TRY(mm::allocator.allocate(trade_.wanted_order, mm::Contents::zeroed, trade_.address_bits)).value;
-        return {};
-    }
-
-    void undo()
-    {
-        while (found_count_)
-            mm::allocator.release(Mfn{found_[--found_count_]}, trade_.wanted_order);
-        mm::DomainMemory& memory = trade_.target->memory;
-        for (std::uint64_t i = 0; i < taken_count_; ++i)
-            memory.put_back(taken(i));
-        if (taken_count_ && is_dying())
-            for (std::uint64_t i = 0; i < taken_count_; ++i)
-                (void)memory.give_up(taken(i)); // as above
-        taken_count_ = 0;
-    }
-
-    /// Teardown of the domain may have passed over frames that were taken away or are new: then they are given up here.
-    [[nodiscard]] bool is_dying() const
-    {
-        std::atomic_thread_fence(std::memory_order_seq_cst); // our frames are visible before we look
-        return trade_.target->life.load(acquire) != domain::LifeState::alive;
-    }
-
-    Trade& trade_;
-    std::span<std::uint64_t> given_;   ///< first frame of each extent
-    std::span<std::uint64_t> numbers_; ///< pseudo-physical numbers of the replacements
-    std::span<std::uint64_t> found_;   ///< the replacements
-    std::uint64_t taken_count_ = 0;    ///< frames
-    std::uint64_t found_count_ = 0;    ///< extents
-};
+/// The next chunk, or a part of it.
+[[nodiscard]] Result<Progress> trade_chunk(Bargain& bargain, mm::TradeDesk::Ticket& ticket, Budget& budget)
+{
+    mm::FrameTrade::Terms const terms{.wanted_count = bargain.wanted_per_chunk(),
+                                      .wanted_order = bargain.wanted_order,
+                                      .address_bits = bargain.address_bits,
+                                      .given_count = bargain.given_per_chunk(),
+                                      .given_order = bargain.given_order};
+    std::uint64_t const first_wanted = bargain.done / bargain.given_per_chunk() * bargain.wanted_per_chunk();
+    auto const fill = [&](mm::FrameTrade& trade) -> Status {
+        TRY(bargain.given.read(bargain.done, trade.given().data(), trade.given().size()));
+        return bargain.wanted.read(first_wanted, trade.numbers().data(), trade.numbers().size());
+    };
+    auto const tell = [&](mm::FrameTrade& trade) {
+        return guest::copy_bytes_out(GuestVirtual{bargain.wanted.address_of(first_wanted)}, trade.found().data(),
+                                     trade.found().size_bytes());
+    };
+    return carry_on(bargain.target->memory, terms, ticket, budget, fill, tell);
+}
 
 /// Trades chunk after chunk until the list ends, something fails, or the budget is used up.
-[[nodiscard]] Result<Progress> run(Trade& trade)
+[[nodiscard]] Result<Progress> run(Bargain& bargain, mm::TradeDesk::Ticket& ticket)
 {
-    auto const lists = TRY(mm::Array<std::uint64_t>::make(trade.given_per_chunk() + 2 * trade.wanted_per_chunk()));
-    std::span<std::uint64_t> const all{lists.data(), lists.size()};
-    auto const given = all.first(trade.given_per_chunk());
-    auto const numbers = all.subspan(given.size(), trade.wanted_per_chunk());
-    auto const found = all.last(trade.wanted_per_chunk());
-    Budget budget{entries_per_segment};
-    while (trade.done < trade.given.size()) {
-        if (budget.exhausted())
+    Budget budget{units_per_segment};
+    while (bargain.done < bargain.given.size()) {
+        if (budget.exhausted() || TRY(trade_chunk(bargain, ticket, budget)) == Progress::more)
             return Progress::more;
-        Chunk chunk{trade, given, numbers, found};
-        TRY(chunk.prepare());
-        chunk.commit();
-        trade.done += given.size();
-        (void)budget.spend(2 * frame_cost << trade.chunk_order());
+        bargain.done += bargain.given_per_chunk();
     }
     return Progress::done;
 }
@@ -189,16 +103,20 @@ Outcome exchange(Call& call)
     auto request = guest::fetch<xen::xen_memory_exchange>(call[1]);
     if (!request)
         return fail(request.error());
-    auto trade = decode(call, *request);
-    if (!trade)
-        return fail(trade.error());
-    auto const outcome = run(*trade);
-    request->nr_exchanged = trade->done;
-    if (Status told = guest::copy_out(call[1], *request); !told)
-        return fail(told.error());
+    auto bargain = decode(call, *request);
+    if (!bargain)
+        return fail(bargain.error());
+    auto ticket = mm::TradeDesk::Ticket::of(progress(call));
+    auto const outcome = run(*bargain, ticket);
+    bool const goes_on = outcome && *outcome == Progress::more;
+    if (!goes_on || request->nr_exchanged != bargain->done) {
+        request->nr_exchanged = bargain->done;
+        if (Status told = guest::copy_out(call[1], *request); !told)
+            return fail(told.error());
+    }
     if (!outcome)
         return fail(outcome.error());
-    return *outcome == Progress::more ? Outcome::again(call) : Outcome::ok();
+    return goes_on ? continue_from(call, ticket.word()) : Outcome::ok();
 }
 
 } // namespace rf::hypercall::memory

@@ -155,9 +155,10 @@ Outcome acquire_resource(Call& call)
     if (request->frame + request->nr_frames > grants.frame_limit() || done > request->nr_frames)
         return fail(Errno::einval);
     guest::Array<xen::xen_pfn_t> const list{request->frame_list.address, request->nr_frames};
-    Budget budget{entries_per_segment};
+    constexpr std::uint32_t frame_cost = 4; // it may have to be made, and filled with zeros
+    Budget budget{units_per_segment};
     for (; done < request->nr_frames; ++done) {
-        if (!budget.spend(2 * frame_cost))
+        if (!budget.spend(frame_cost))
             return continue_from(call, done);
         auto const frame = grants.frame(static_cast<std::uint32_t>(request->frame + done));
         if (!frame)

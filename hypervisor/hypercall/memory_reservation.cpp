@@ -4,6 +4,7 @@
 #include "domain/table.hpp"
 #include "guest/access.hpp"
 #include "hypercall/memory.hpp"
+#include "hypercall/memory_trade.hpp"
 #include "mm/m2p.hpp"
 
 #include <algorithm>
@@ -12,11 +13,24 @@
 namespace rf::hypercall::memory {
 namespace {
 
-/// What one segment may do: 48 frames, each of which is filled with zeros (docs/security/bounds.md). An extent is one piece.
-constexpr std::uint32_t units_per_segment = 48 * frame_cost;
+/// Cost of one frame that is filled with zeros and handed out, and of one taken back.
+constexpr std::uint32_t frame_cost = 4, giving_up_cost = 2;
+/// Extents of up to so many frames are one piece of work; larger ones are a trade (mm/frame_trade.hpp).
+constexpr unsigned largest_piece = 4;
 
 /// A checked request. Lists of 2^26 extents are more than any machine has; the bound keeps the progress mark in range.
 constexpr std::uint64_t most_extents = 1ull << 26;
+
+/// How far a continued call has come: whole extents, and within one the ticket of its trade or how many frames were given up.
+struct Place {
+    static constexpr unsigned extent_bits = 27;
+    std::uint64_t extent = 0;
+    std::uint64_t within = 0;
+    [[nodiscard]] static Place of(std::uint64_t word) { return {word & ((1ull << extent_bits) - 1), word >> extent_bits}; }
+    [[nodiscard]] std::uint64_t word() const { return extent | within << extent_bits; }
+};
+static_assert(most_extents < 1ull << Place::extent_bits);
+static_assert(command_bits + Place::extent_bits + mm::TradeDesk::Ticket::bits <= 64);
 
 struct Request {
     domain::DomainRef target;
@@ -78,39 +92,72 @@ void give_back(mm::DomainMemory& memory, Mfn first, unsigned order)
     return fail(Errno::esrch);
 }
 
-/// One extent of populate_physmap: pseudo-physical frames in, machine frames out.
-[[nodiscard]] Status populate(Request& request, std::uint64_t index)
-{
-    Pfn const pfn{TRY(request.extents.at(index))};
-    Mfn const first = TRY(allocate(request));
-    for (std::uint64_t i = 0; i < 1ull << request.order; ++i)
-        mm::set_m2p(first + i, pfn + i);
-    Status const told = request.extents.put(index, first.value);
-    if (!told)
-        give_back(request.target->memory, first, request.order);
-    return told;
-}
-
-/// One extent of increase_reservation: machine frames without a number.
-[[nodiscard]] Status increase(Request& request, std::uint64_t index)
+/// An extent in one piece.
+[[nodiscard]] Status hand_out(Request& request, std::uint64_t index, Pfn number)
 {
     Mfn const first = TRY(allocate(request));
+    if (number.valid())
+        for (std::uint64_t i = 0; i < 1ull << request.order; ++i)
+            mm::set_m2p(first + i, number + i);
     Status const told = request.has_list ? request.extents.put(index, first.value) : Status{};
     if (!told)
         give_back(request.target->memory, first, request.order);
     return told;
 }
 
-/// One extent of decrease_reservation. Frames of an extent that fails midway stay given up; it does not count as done.
-[[nodiscard]] Status decrease(Request& request, std::uint64_t index)
+/// An extent in pieces.
+[[nodiscard]] Result<Progress> trade_out(Request& request, Place& place, bool numbered, Budget& budget)
 {
-    Mfn const first{TRY(request.extents.at(index))};
-    for (std::uint64_t i = 0; i < 1ull << request.order; ++i)
-        TRY(request.target->memory.give_up_ordinary(first + i));
-    return {};
+    mm::FrameTrade::Terms const terms{.wanted_count = 1, .wanted_order = request.order, .address_bits = request.address_bits};
+    auto const fill = [&](mm::FrameTrade& trade) -> Status {
+        trade.numbers()[0] = numbered ? TRY(request.extents.at(place.extent)) : invalid_pfn.value;
+        return {};
+    };
+    auto const tell = [&](mm::FrameTrade& trade) {
+        return request.has_list ? request.extents.put(place.extent, trade.found()[0]) : Status{};
+    };
+    auto ticket = mm::TradeDesk::Ticket::of(place.within);
+    auto const progress = carry_on(request.target->memory, terms, ticket, budget, fill, tell);
+    place.within = ticket.word();
+    return progress;
 }
 
-using Step = Status (*)(Request&, std::uint64_t);
+[[nodiscard]] Result<Progress> give_out(Request& request, Place& place, bool numbered, Budget& budget)
+{
+    if (request.order > largest_piece)
+        return trade_out(request, place, numbered, budget);
+    if (!budget.spend(frame_cost << request.order))
+        return Progress::more;
+    Pfn const number = numbered ? Pfn{TRY(request.extents.at(place.extent))} : invalid_pfn;
+    TRY(hand_out(request, place.extent, number));
+    return Progress::done;
+}
+
+/// One extent of populate_physmap: pseudo-physical frames in, machine frames out.
+[[nodiscard]] Result<Progress> populate(Request& request, Place& place, Budget& budget)
+{
+    return give_out(request, place, true, budget);
+}
+
+/// One extent of increase_reservation: machine frames without a number.
+[[nodiscard]] Result<Progress> increase(Request& request, Place& place, Budget& budget)
+{
+    return give_out(request, place, false, budget);
+}
+
+/// One extent of decrease_reservation. Frames of an extent that fails midway stay given up; it does not count as done.
+[[nodiscard]] Result<Progress> decrease(Request& request, Place& place, Budget& budget)
+{
+    Mfn const first{TRY(request.extents.at(place.extent))};
+    for (; place.within < 1ull << request.order; ++place.within) {
+        if (!budget.spend(giving_up_cost))
+            return Progress::more;
+        TRY(request.target->memory.give_up_ordinary(first + place.within));
+    }
+    return Progress::done;
+}
+
+using Step = Result<Progress> (*)(Request&, Place&, Budget&);
 
 [[nodiscard]] Step step_of(std::uint32_t command)
 {
@@ -128,23 +175,22 @@ using Step = Status (*)(Request&, std::uint64_t);
 
 Outcome change_reservation(Call& call)
 {
-    std::uint64_t done = progress(call);
+    Place place = Place::of(progress(call));
     auto request = decode(call);
     if (!request)
-        return Outcome::value(static_cast<std::int64_t>(std::min(done, most_extents)));
-    if (done && done >= request->count)
+        return Outcome::value(static_cast<std::int64_t>(std::min(place.extent, most_extents)));
+    if (place.extent && place.extent >= request->count)
         return fail(Errno::einval);
     Step const step = step_of(command(call));
-    // The first extent is always served, however large: a call that is continued for ever would be worse.
     Budget budget{units_per_segment};
-    for (; done < request->count; ++done) {
-        if (budget.exhausted())
-            return continue_from(call, done);
-        if (!step(*request, done))
+    for (; place.extent < request->count; ++place.extent, place.within = 0) {
+        auto const done = step(*request, place, budget);
+        if (!done)
             break;
-        (void)budget.spend(frame_cost << request->order);
+        if (*done == Progress::more)
+            return continue_from(call, place.word());
     }
-    return Outcome::value(static_cast<std::int64_t>(done));
+    return Outcome::value(static_cast<std::int64_t>(place.extent));
 }
 
 Outcome claim_pages(Call& call)

@@ -9,6 +9,7 @@
 #include "xen/mmu.h"
 #include "xen/numbers.h"
 
+#include <algorithm>
 #include <cstddef>
 
 namespace rf::hypercall {
@@ -17,13 +18,13 @@ namespace {
 /// Entries that one segment may run.
 constexpr std::uint32_t entries_per_batch = 64;
 /// Elements of lists that the entries of one segment may ask for together: each entry has a budget of its own, but 64 long
-/// lists are not one piece of work. The entry that goes beyond is the segment's last.
+/// lists are not one piece of work. The entry that would go beyond begins the next segment.
 constexpr std::uint64_t elements_per_batch = 128;
 
 /// Elements that an entry asks for: pages are dearer than entries of page tables.
 [[nodiscard]] std::uint64_t elements_of(xen::multicall_entry const& entry)
 {
-    constexpr std::uint64_t per_operation = 16, per_grant = 16, per_memory_operation = 64;
+    constexpr std::uint64_t per_operation = 16, per_grant = 16, per_memory_operation = elements_per_batch;
     auto const count = [&](unsigned argument) { return entry.args[argument] & 0x7fffffff; };
     switch (entry.op) {
     case xen::HYPERVISOR_mmu_update:
@@ -79,7 +80,10 @@ Outcome multicall(Call& call)
             return rest();
         xen::multicall_entry entry;
         TRY(entries.read(done, entry));
-        elements += elements_of(entry); // before its arguments become those of its continuation
+        std::uint64_t const more = elements_of(entry);
+        if (elements > 0 && elements + more > elements_per_batch)
+            return rest();
+        elements += std::max<std::uint64_t>(more, 1);
         Outcome const outcome = run_entry(call, entry);
         if (outcome.is_again()) {
             if (Status stored = entries.put(done, entry); !stored)
@@ -90,8 +94,8 @@ Outcome multicall(Call& call)
         if (Status stored = guest::copy_out(result_at, static_cast<std::uint64_t>(outcome.result())); !stored)
             return fail(stored.error());
         ++done;
-        // The entry blocked, shut down or descheduled this vCPU: the rest runs when it runs again. Or it was long.
-        if (done < count && (cpu::stack_top().work.load(relaxed) != 0 || elements >= elements_per_batch))
+        // The entry blocked, shut down or descheduled this vCPU: the rest runs when it runs again.
+        if (done < count && cpu::stack_top().work.load(relaxed) != 0)
             return rest();
     }
     return Outcome::ok();

@@ -18,7 +18,7 @@ namespace console = dev::console;
 
 constexpr std::uint32_t only_pool = 0;
 /// Cost of describing one domain, in budget units.
-constexpr std::uint32_t domain_cost = 8;
+constexpr std::uint32_t domain_cost = 64;
 
 } // namespace
 

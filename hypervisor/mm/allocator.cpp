@@ -11,9 +11,6 @@
 namespace rf::mm {
 namespace {
 
-/// Blocks of one order that a search for a low address looks at before it gives up.
-constexpr unsigned search_limit = 4096;
-
 [[nodiscard]] Frame& frame_of(std::uint32_t link) { return frames[Mfn{link - 1ull}]; }
 
 } // namespace
@@ -23,44 +20,45 @@ constinit FrameAllocator allocator;
 void FrameAllocator::push(Mfn mfn, unsigned order)
 {
     Frame& frame = frames[mfn];
-    FreeList& list = zones_[zone_of(mfn)][order];
+    Zone& zone = zone_of(mfn, order);
+    std::uint32_t& head = zone.heads[order];
     frame.order = static_cast<std::uint8_t>(order);
     frame.flags.fetch_or(frame_is_free, relaxed);
     frame.previous = 0;
-    frame.next = list.head;
+    frame.next = head;
     std::uint32_t const link = static_cast<std::uint32_t>(mfn.value + 1);
-    if (list.head)
-        frame_of(list.head).previous = link;
-    list.head = link;
+    if (head)
+        frame_of(head).previous = link;
+    head = link;
+    zone.filled |= 1u << order;
 }
 
 void FrameAllocator::unlink(Mfn mfn, unsigned order)
 {
     Frame& frame = frames[mfn];
+    Zone& zone = zone_of(mfn, order);
     if (frame.previous)
         frame_of(frame.previous).next = frame.next;
-    else
-        zones_[zone_of(mfn)][order].head = frame.next;
+    else if ((zone.heads[order] = frame.next) == 0)
+        zone.filled &= ~(1u << order);
     if (frame.next)
         frame_of(frame.next).previous = frame.previous;
     frame.next = frame.previous = 0;
     frame.flags.fetch_and(static_cast<std::uint8_t>(~frame_is_free), relaxed);
 }
 
-Mfn FrameAllocator::take(unsigned zone, unsigned order, unsigned address_bits)
+Mfn FrameAllocator::take(unsigned order, unsigned address_bits)
 {
-    std::uint64_t const limit = address_bits >= 52 ? ~0ull : 1ull << (address_bits - page_shift);
-    for (unsigned have = order; have <= max_order; ++have) {
-        std::uint32_t link = zones_[zone][have].head;
-        for (unsigned seen = 0; link && seen < search_limit; ++seen, link = frame_of(link).next) {
-            Mfn const mfn{link - 1ull};
-            if (mfn.value + (1ull << order) > limit)
-                continue;
-            unlink(mfn, have);
-            while (have > order) // give the upper halves back
-                --have, push(mfn + (1ull << have), have);
-            return mfn;
-        }
+    for (unsigned width = std::min(address_bits - page_shift, widest_zone) + 1; width-- > 0;) {
+        std::uint32_t const fitting = zones_[width].filled >> order;
+        if (fitting == 0)
+            continue;
+        unsigned have = order + static_cast<unsigned>(std::countr_zero(fitting));
+        Mfn const mfn{zones_[width].heads[have] - 1ull};
+        unlink(mfn, have);
+        while (have > order) // give the upper halves back
+            --have, push(mfn + (1ull << have), have);
+        return mfn;
     }
     return invalid_mfn;
 }
@@ -75,21 +73,25 @@ Result<Mfn> FrameAllocator::allocate(unsigned order, Contents contents, unsigned
         std::uint64_t const promised = claimed_frames_.load(relaxed) - from_claim;
         if (free_frames_.load(relaxed) < promised + (1ull << order))
             return fail(Errno::enomem);
-        if (address_bits > 32)
-            mfn = take(1, order, address_bits);
-        if (!mfn.valid())
-            mfn = take(0, order, address_bits);
+        mfn = take(order, address_bits);
         if (!mfn.valid())
             return fail(Errno::enomem);
         free_frames_.fetch_sub(1ull << order, relaxed);
         claimed_frames_.store(promised, relaxed);
     }
 
+    if (contents != Contents::unready)
+        make_ready(mfn, 1ull << order, contents);
+    return mfn;
+}
+
+void FrameAllocator::make_ready(Mfn first, std::uint64_t count, Contents contents)
+{
     // A CPU may still hold translations of the former owner: none may outlive the change of hands.
     CpuMask stale;
     std::uint32_t judged = 0; // frames that were freed together carry the same stamp; 0 was never flushed for
-    for (std::uint64_t i = 0; i < 1ull << order; ++i) {
-        std::uint32_t const stamp = frames[mfn + i].stamp_or_progress.load(relaxed);
+    for (std::uint64_t i = 0; i < count; ++i) {
+        std::uint32_t const stamp = frames[first + i].stamp_or_progress.load(relaxed);
         if (stamp == judged)
             continue;
         judged = stamp;
@@ -98,16 +100,15 @@ Result<Mfn> FrameAllocator::allocate(unsigned order, Contents contents, unsigned
     if (!stale.empty())
         cpu::flush_cpus(stale);
 
-    for (std::uint64_t i = 0; i < 1ull << order; ++i) {
-        Frame& frame = frames[mfn + i];
+    for (std::uint64_t i = 0; i < count; ++i) {
+        Frame& frame = frames[first + i];
         if (contents == Contents::zeroed && !(frame.flags.load(relaxed) & frame_is_zeroed))
-            std::memset(direct(mfn + i), 0, page_size);
+            std::memset(direct(first + i), 0, page_size);
         frame.flags.store(0, relaxed);
         frame.state.store(0, relaxed);
         frame.owner.store(domid_xen.value, relaxed);
         frame.next = frame.previous = 0;
     }
-    return mfn;
 }
 
 Status FrameAllocator::claim(std::uint64_t frames)
@@ -132,7 +133,7 @@ void FrameAllocator::release_locked(Mfn first, unsigned order)
         Mfn const buddy{first.value ^ (1ull << order)};
         Frame* other = frames.find(buddy);
         if (!other || !(other->flags.load(relaxed) & frame_is_free) || other->order != order ||
-            zone_of(buddy) != zone_of(first))
+            &zone_of(buddy, order) != &zone_of(first, order))
             break;
         unlink(buddy, order);
         first = std::min(first, buddy);
@@ -160,7 +161,7 @@ void FrameAllocator::add(Mfn first, std::uint64_t count)
 {
     total_frames_ += count;
     while (count) {
-        unsigned order = first.value ? static_cast<unsigned>(std::countr_zero(first.value)) : max_order;
+        unsigned order = first.value ? static_cast<unsigned>(std::countr_zero(first.value)) : 0;
         order = std::min({order, max_order, static_cast<unsigned>(std::bit_width(count) - 1)});
         for (std::uint64_t i = 0; i < 1ull << order; ++i)
             frames[first + i].state.store(0, relaxed);

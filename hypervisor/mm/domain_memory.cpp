@@ -35,28 +35,44 @@ void DomainMemory::detach(Frame& frame)
     listed_.fetch_sub(1, release);
 }
 
+Result<std::uint64_t> DomainMemory::charge(std::uint64_t count)
+{
+    LockGuard guard(lock_);
+    std::uint64_t const pages = pages_.load(relaxed);
+    std::uint64_t const limit = limit_.load(relaxed);
+    if (pages > limit || count > limit - pages)
+        return fail(Errno::enomem);
+    pages_.fetch_add(count, relaxed);
+    under_way_.fetch_add(count, relaxed);
+    std::uint64_t const from_claim = std::min(count, claim_.load(relaxed));
+    claim_.fetch_sub(from_claim, relaxed);
+    return from_claim;
+}
+
+void DomainMemory::discharge(std::uint64_t count, std::uint64_t from_claim)
+{
+    LockGuard guard(lock_);
+    pages_.fetch_sub(count, relaxed);
+    under_way_.fetch_sub(count, relaxed);
+    claim_.fetch_add(from_claim, relaxed);
+}
+
+void DomainMemory::adopt_charged(Mfn first, std::uint64_t count)
+{
+    adopt(first, count, FrameType::none);
+    under_way_.fetch_sub(count, relaxed);
+}
+
 Result<Mfn> DomainMemory::allocate(unsigned order, unsigned address_bits, Contents contents)
 {
     std::uint64_t const count = 1ull << order;
-    std::uint64_t from_claim = 0;
-    {
-        LockGuard guard(lock_);
-        std::uint64_t const pages = pages_.load(relaxed);
-        std::uint64_t const limit = limit_.load(relaxed);
-        if (pages > limit || count > limit - pages)
-            return fail(Errno::enomem);
-        pages_.fetch_add(count, relaxed);
-        from_claim = std::min(count, claim_.load(relaxed));
-        claim_.fetch_sub(from_claim, relaxed);
-    }
+    std::uint64_t const from_claim = TRY(charge(count));
     auto const first = allocator.allocate(order, contents, address_bits, from_claim);
     if (!first) {
-        LockGuard guard(lock_);
-        pages_.fetch_sub(count, relaxed);
-        claim_.fetch_add(from_claim, relaxed);
+        discharge(count, from_claim);
         return fail(first.error());
     }
-    adopt(*first, count, FrameType::none);
+    adopt_charged(*first, count);
     return *first;
 }
 
@@ -127,19 +143,28 @@ Status DomainMemory::take_away(Mfn mfn)
         if (!unused || frame->owner_id() != id_)
             return fail(Errno::einval);
     } while (!frame->exchange(state, FrameState{}));
+    detach(*frame);
+    frame->owner.store(domid_xen.value, relaxed);
+    under_way_.fetch_add(1, relaxed);
     return {};
 }
 
 void DomainMemory::put_back(Mfn mfn)
 {
-    frames[mfn].state.store(FrameState{}.with(FrameState::allocated_bit).plus_references(1).word(), release);
+    LockGuard guard(lock_);
+    Frame& frame = frames[mfn];
+    frame.owner.store(id_.value, relaxed);
+    link(frame);
+    frame.state.store(FrameState{}.with(FrameState::allocated_bit).plus_references(1).word(), release);
+    under_way_.fetch_sub(1, relaxed);
 }
 
 void DomainMemory::free_taken(Mfn mfn)
 {
     set_m2p(mfn, invalid_pfn);
-    unlink(frames[mfn], FrameType::none);
     allocator.release(mfn, 0);
+    under_way_.fetch_sub(1, relaxed);
+    pages_.fetch_sub(1, relaxed);
 }
 
 Status DomainMemory::set_claim(std::uint64_t pages)

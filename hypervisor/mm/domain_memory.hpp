@@ -3,11 +3,13 @@
 /// The frames that one domain owns: a list through the frame table, a count, a limit, and a claim on free memory.
 ///
 /// A frame's pages count from before it is on the list until after it left it: while pages() is not 0, frames may appear.
+/// Those of a FrameTrade that are counted and not on the list are under_way().
 
 #include "base/result.hpp"
 #include "base/spinlock.hpp"
 #include "mm/account.hpp"
 #include "mm/allocator.hpp"
+#include "mm/trade_desk.hpp"
 
 namespace rf::mm {
 
@@ -36,13 +38,22 @@ public:
     /// As give_up, for a frame that the guest named: the hypervisor's shared pages are refused, too.
     [[nodiscard]] Status give_up_ordinary(Mfn mfn);
 
-    /// Takes a frame away from its owner's use if nothing uses it: only the `allocated` reference, no type use, no pin. It
-    /// stays on the list without references, so nobody can map it; then it is put back or freed. Errno::einval.
+    // Steps of a FrameTrade.
+    /// Counts frames that are still to come against limit and claim. Yields how many come out of the claim. Errno::enomem.
+    [[nodiscard]] Result<std::uint64_t> charge(std::uint64_t count);
+    /// Undoes charge.
+    void discharge(std::uint64_t count, std::uint64_t from_claim);
+    /// Makes clean frames that were charged the domain's own.
+    void adopt_charged(Mfn first, std::uint64_t count);
+    /// Takes a frame away from its owner's use if nothing uses it: only the `allocated` reference, no type use, no pin. It is
+    /// the hypervisor's then, so nobody can map it, and still counts; in the end it is put back or freed. Errno::einval.
     [[nodiscard]] Status take_away(Mfn mfn);
     /// Undoes take_away.
     void put_back(Mfn mfn);
     /// Frees a frame that was taken away.
     void free_taken(Mfn mfn);
+    /// The trade that is under way.
+    TradeDesk trades;
 
     /// Promises the domain that it will get `pages` pages in all (XENMEM_claim_pages); what it allocates comes out of the
     /// promise. 0 ends it. Errno::einval: has a claim already, more than the limit, or not more than it owns;
@@ -59,6 +70,8 @@ public:
     [[nodiscard]] Result<Mfn> visit_first();
 
     [[nodiscard]] std::uint64_t pages() const { return pages_.load(relaxed); }
+    /// Pages that count and are on their way to the list or from it.
+    [[nodiscard]] std::uint64_t under_way() const { return under_way_.load(relaxed); }
     [[nodiscard]] std::uint64_t limit() const { return limit_.load(relaxed); }
     void set_limit(std::uint64_t pages) { limit_.store(pages, relaxed); }
     [[nodiscard]] DomainId id() const { return id_; }
@@ -75,6 +88,7 @@ private:
     std::uint32_t tail_ = 0;
     Atomic<std::uint64_t> listed_{0};
     Atomic<std::uint64_t> pages_{0};
+    Atomic<std::uint64_t> under_way_{0};
     Atomic<std::uint64_t> limit_{~0ull};
     Atomic<std::uint64_t> claim_{0}; ///< changed under lock_
 };

@@ -13,7 +13,7 @@ HOST_EXTRA := $(addprefix pvcpu/,arithmetic.cpp cpuid_policy.cpp decode.cpp feat
 	$(patsubst hypervisor/%,%,$(wildcard hypervisor/hypercall/memory*.cpp hypervisor/hypercall/domctl*.cpp \
 	hypervisor/hypercall/control_*.cpp)) hypercall/machine_map.cpp hypercall/policy_transfer.cpp \
 	$(addprefix pvcpu/,context.cpp control_registers.cpp debug_registers.cpp iret.cpp msr.cpp roots.cpp segments.cpp table_write.cpp) \
-	$(addprefix hypercall/,mmu.cpp descriptor.cpp flush.cpp grant.cpp event.cpp trap.cpp vcpu.cpp) \
+	$(addprefix hypercall/,mmu.cpp descriptor.cpp flush.cpp grant.cpp event.cpp trap.cpp vcpu.cpp console.cpp) \
 	cpu/control.cpp cpu/guards.cpp boot/memory_map.cpp boot/early_memory.cpp boot/multiboot1.cpp boot/multiboot2.cpp boot/rsdp.cpp
 HOST_SOURCES := $(filter-out $(addprefix hypervisor/,$(HOST_EXCLUDED)), \
 	$(foreach room,$(HOST_ROOMS),$(wildcard hypervisor/$(room)/*.cpp)) $(addprefix hypervisor/,$(HOST_EXTRA)))

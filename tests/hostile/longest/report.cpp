@@ -2,6 +2,9 @@
 // longest_runs FILE IMAGE [LIMIT]: what the plugin found, as a table for docs/security: for each path the longest of its runs. A
 // path is the first function that names a hypercall or another reason to be in the hypervisor, and the one that most
 // instructions went into. Exit status 1 if a run was longer than LIMIT.
+//
+// Debug keys have a row of their own and no limit: they are pressed by the operator of the machine, who wants to see a still picture
+// (the audit counts all frames while nothing else happens), and by this story after each life.
 #include <algorithm>
 #include <array>
 #include <cstdio>
@@ -47,8 +50,12 @@ struct Run {
     std::vector<std::pair<std::string, std::uint64_t>> functions;  ///< in the order of their first turn
 };
 
+constexpr const char* debug_keys = "debug keys (no limit)";
+
 /// Why the hypervisor was entered: the last hypercall's handler, or the first function that is none of the doors.
 std::string reason_of(const Run& run) {
+    for (const auto& [name, instructions] : run.functions)
+        if (name.ends_with("::debug_keys") || name.ends_with("::press_key")) return debug_keys;
     for (const auto& [name, instructions] : run.functions)
         if (name.starts_with("rf::hypercall::") && name != "rf::hypercall::dispatch") return name.substr(4);
     for (const auto& [name, instructions] : run.functions)
@@ -108,11 +115,13 @@ int main(int count, char** words) {
     std::cout << "| path | longest run | most of it in | runs kept |\n|---|--:|---|--:|\n";
     for (std::size_t i = 0; i < std::min<std::size_t>(sorted.size(), 24); ++i)
         std::cout << "| `" << sorted[i].first << "` | " << sorted[i].second.longest << " | `" << sorted[i].second.most << "` | " << sorted[i].second.times << " |\n";
-    std::uint64_t all = 0, above = 0;
+    std::uint64_t all = 0, above = 0, longest = 0;
     for (const auto& [power, times] : lengths) all += times;
-    for (const Run& run : runs) above += run.instructions > 10'000;
-    std::cout << "\n" << all << " runs; " << above << " above 10,000 instructions";
-    const std::uint64_t longest = runs.empty() ? 0 : runs.front().instructions;
-    std::cout << "; the longest has " << longest << "\n";
+    for (const Run& run : runs) {
+        if (reason_of(run) == debug_keys) continue;
+        above += run.instructions > 10'000;
+        longest = std::max(longest, run.instructions);
+    }
+    std::cout << "\n" << all << " runs; " << above << " above 10,000 instructions; the longest has " << longest << "\n";
     return longest > limit ? 1 : 0;
 }

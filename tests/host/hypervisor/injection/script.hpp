@@ -171,6 +171,7 @@ inline void add_memory_cases(std::vector<Case>& all)
     };
     all.push_back({"populate_physmap", nothing, change(xen::XENMEM_populate_physmap, 0)});
     all.push_back({"populate_physmap of eight", nothing, change(xen::XENMEM_populate_physmap, 3)});
+    all.push_back({"populate_physmap of 32", nothing, change(xen::XENMEM_populate_physmap, 5)});
     all.push_back({"increase_reservation", nothing, change(xen::XENMEM_increase_reservation, 1)});
     all.push_back({"decrease_reservation", nothing, change(xen::XENMEM_decrease_reservation, 0)});
     all.push_back({"exchange", nothing, [](Scene& scene) {
