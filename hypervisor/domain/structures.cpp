@@ -28,7 +28,7 @@ std::uint64_t most_bytes(Configuration const& configuration)
     bool const control = configuration.role == Role::control;
     std::uint64_t const interrupts = control ? mm::heap_footprint(dev::PirqTable::limit * sizeof(Port)) : 0;
     constexpr std::uint64_t shared_info = page_size;
-    return own_bytes() + shared_info + settings + interrupts + DescriptorWindows::bytes_for(configuration.max_vcpus) +
+    return own_bytes() + shared_info + mm::FrameTrade::most_bytes() + settings + interrupts + DescriptorWindows::bytes_for(configuration.max_vcpus) +
            configuration.max_vcpus * bytes_of_a_vcpu() + event::EventTable::most_bytes(configuration.max_event_port) +
            grant::GrantTable::most_bytes(configuration.max_grant_frames, configuration.max_maptrack_frames);
 }

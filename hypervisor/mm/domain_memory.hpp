@@ -52,8 +52,8 @@ public:
     void put_back(Mfn mfn);
     /// Frees a frame that was taken away.
     void free_taken(Mfn mfn);
-    /// The trade that is under way.
-    TradeDesk trades;
+    Account structures; ///< what the hypervisor keeps for the domain
+    TradeDesk trades;   ///< the trade that is under way, charged to it
 
     /// Promises the domain that it will get `pages` pages in all (XENMEM_claim_pages); what it allocates comes out of the
     /// promise. 0 ends it. Errno::einval: has a claim already, more than the limit, or not more than it owns;
@@ -75,8 +75,6 @@ public:
     [[nodiscard]] std::uint64_t limit() const { return limit_.load(relaxed); }
     void set_limit(std::uint64_t pages) { limit_.store(pages, relaxed); }
     [[nodiscard]] DomainId id() const { return id_; }
-
-    Account structures; ///< what the hypervisor keeps for the domain
 
 private:
     void link(Frame& frame);
