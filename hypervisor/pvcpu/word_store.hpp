@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: MIT
+#pragma once
+/// The two instructions by which kernels mostly write to a page table themselves, told from all others at a glance: MOV and
+/// XCHG of a whole register to memory (REX.W 89 /r, REX.W 87 /r). decode() says the same of them, and of much more.
+
+#include <array>
+#include <cstdint>
+#include <optional>
+
+namespace rf::pvcpu {
+
+struct WordStore {
+    bool exchanges;      ///< the register gets what was in memory
+    std::uint8_t reg;    ///< register number 0..15
+    std::uint8_t length; ///< bytes, at most word_store_bytes
+};
+inline constexpr std::size_t word_store_bytes = 8;
+
+/// Nothing: another instruction. The address is not looked at: the fault tells it.
+[[nodiscard]] constexpr std::optional<WordStore> decode_word_store(std::array<std::uint8_t, word_store_bytes> const& code)
+{
+    unsigned const rex = code[0], modrm = code[2], mode = modrm >> 6, base = modrm & 7;
+    if ((rex & 0xf8) != 0x48 || (code[1] != 0x87 && code[1] != 0x89) || mode == 3)
+        return std::nullopt;
+    bool const has_index = base == 4;
+    bool const no_base = mode == 0 && (has_index ? (code[3] & 7) == 5 : base == 5);
+    unsigned const displacement = mode == 1 ? 1 : mode == 2 || no_base ? 4 : 0;
+    return WordStore{code[1] == 0x87, static_cast<std::uint8_t>((modrm >> 3 & 7) | (rex & 4) << 1),
+                     static_cast<std::uint8_t>(3 + has_index + displacement)};
+}
+
+} // namespace rf::pvcpu
