@@ -232,7 +232,7 @@ struct Segment {
 }
 
 /// One request on the caller's own tables, most of all for a leaf.
-[[nodiscard]] Outcome single_update(Call& call)
+[[nodiscard, gnu::noinline]] Outcome single_update(Call& call)
 {
     xen::mmu_update request;
     TRY(guest::copy_in(request, call[0]));
@@ -247,19 +247,17 @@ struct Segment {
                            pvmmu::is_leaf_table(owner.space, address.frame());
         if (usual) [[likely]] {
             pvmmu::EntryPlace const place{address.frame(), static_cast<unsigned>(address.offset() / 8)};
-            return Outcome::of(pvmmu::write_leaf(owner.space, place, Entry{request.val}, owner.id(), preserve));
+            Entry const value{request.val};
+            TRY(pvmmu::modify_leaf(owner.space, place, owner.id(), [&](Entry old) { return pvmmu::detail::merged(value, old, preserve); }));
+            return Outcome::ok();
         }
     }
     return unusual_update(call, request);
 }
 
-} // namespace
-
-Outcome mmu_update(Call& call)
+[[nodiscard, gnu::noinline]] Outcome many_updates(Call& call)
 {
     std::uint32_t const count = call.narrow(1) & ~preempted;
-    if (count == 1 && call[2] == 0 && call.narrow(3) == domid_self.value) // what kernels mostly ask for
-        return single_update(call);
     auto parties = decode_parties(call, call.narrow(3));
     if (!parties)
         return fail(parties.error());
@@ -276,6 +274,14 @@ Outcome mmu_update(Call& call)
         apply_chunk(*parties, {copied, size}, budget, segment);
     } while (segment.status && !segment.more && segment.done < count);
     return conclude(call, segment, count, sizeof(xen::mmu_update));
+}
+
+} // namespace
+
+Outcome mmu_update(Call& call)
+{
+    bool const usual = (call.narrow(1) & ~preempted) == 1 && call[2] == 0 && call.narrow(3) == domid_self.value;
+    return usual ? single_update(call) : many_updates(call); // what kernels mostly ask for
 }
 
 namespace {

@@ -10,8 +10,6 @@
 #include "pvmmu/update.hpp"
 #include "xen/mmu.h"
 
-#include <array>
-
 namespace rf::pvcpu {
 namespace {
 
@@ -55,12 +53,12 @@ using pvmmu::Entry;
 }
 
 /// The usual stores, by the shortest way. Nothing happened if it does not answer `done`: the long way is to be gone then.
-[[nodiscard]] TableWrite store_word(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, GuestVirtual address)
+[[nodiscard, gnu::noinline]] TableWrite store_word(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, GuestVirtual address)
 {
-    std::array<std::uint8_t, word_store_bytes> code;
-    static_assert(sizeof code == sizeof(std::uint64_t));
+    std::uint64_t code;
+    static_assert(sizeof code == word_store_bytes);
     if (!address_map::guest_range_ok(regs.rip, sizeof code) ||
-        guest::guest_copy_words(code.data(), reinterpret_cast<void const*>(regs.rip), 1) != 0)
+        guest::guest_copy_words(&code, reinterpret_cast<void const*>(regs.rip), 1) != 0)
         return TableWrite::not_ours;
     auto const store = decode_word_store(code);
     if (!store || address.value % 8)
@@ -82,15 +80,9 @@ using pvmmu::Entry;
     return TableWrite::done;
 }
 
-} // namespace
-
-TableWrite emulate_table_write(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, GuestVirtual address)
+/// Every store that we know. The instruction is read again, and carried out as it is now: what store_word saw is forgotten.
+[[nodiscard, gnu::noinline]] TableWrite store_anything(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, GuestVirtual address)
 {
-    if (!(vcpu.domain().assists.load(relaxed) >> xen::VMASST_TYPE_writable_pagetables & 1))
-        return TableWrite::not_ours;
-    if (store_word(vcpu, regs, address) == TableWrite::done) [[likely]]
-        return TableWrite::done;
-    // What was read above is forgotten: the instruction is read again, and carried out as it is now.
     std::uint8_t code[instruction_limit];
     std::size_t const fetched = guest::copy_bytes_in_partial(code, GuestVirtual{regs.rip}, sizeof code);
     auto const instruction = decode({code, fetched}, regs);
@@ -108,6 +100,17 @@ TableWrite emulate_table_write(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, Gue
     regs.rflags = result->flags;
     regs.rip += instruction->length;
     return TableWrite::done;
+}
+
+} // namespace
+
+TableWrite emulate_table_write(domain::Vcpu& vcpu, xen::cpu_user_regs& regs, GuestVirtual address)
+{
+    if (!(vcpu.domain().assists.load(relaxed) >> xen::VMASST_TYPE_writable_pagetables & 1))
+        return TableWrite::not_ours;
+    if (store_word(vcpu, regs, address) == TableWrite::done) [[likely]]
+        return TableWrite::done;
+    return store_anything(vcpu, regs, address);
 }
 
 } // namespace rf::pvcpu
