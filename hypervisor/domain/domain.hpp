@@ -119,9 +119,10 @@ public:
     [[nodiscard]] CpuMask loaded_on() const { return CpuMask{loaded_on_.load(acquire)}; }
     void mark_loaded(CpuId cpu) { loaded_on_.fetch_or(1ull << cpu, acq_rel); }
     void mark_unloaded(CpuId cpu) { loaded_on_.fetch_and(~(1ull << cpu), acq_rel); }
-    DescriptorWindows windows;              ///< the per-domain area: descriptor tables of each vCPU
+    DescriptorWindows windows{memory.structures}; ///< the per-domain area: descriptor tables of each vCPU
     Teardown teardown;                      ///< how far destruction has come
     mm::Array<xen::e820entry> memory_map;   ///< given by XENMEM_set_memory_map
+    static constexpr std::uint32_t most_map_entries = 128; ///< of memory_map
     std::uint32_t creation_number = 0;      ///< never reused, unlike the id
 
 private:

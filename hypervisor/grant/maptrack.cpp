@@ -4,11 +4,21 @@
 #include <new>
 
 namespace rf::grant {
+namespace {
+
+constexpr std::size_t frame_bytes = Maptrack::records_per_frame * sizeof(MapRecord);
+
+} // namespace
 
 Maptrack::~Maptrack()
 {
     for (std::uint32_t frame = 0; frame < frame_count_.load(relaxed); ++frame)
-        mm::heap_release(frames_[frame], records_per_frame * sizeof(MapRecord));
+        account_.release(frames_[frame], frame_bytes);
+}
+
+std::uint64_t Maptrack::most_bytes(std::uint32_t limit_frames)
+{
+    return mm::heap_footprint(limit_frames * sizeof(MapRecord*)) + limit_frames * mm::heap_footprint(frame_bytes);
 }
 
 Status Maptrack::init(std::uint32_t limit_frames)
@@ -26,8 +36,8 @@ Status Maptrack::grow()
     if (count == limit_frames_)
         return fail(Errno::enospc);
     if (count == 0) // most domains never map a grant
-        frames_ = TRY(mm::Array<MapRecord*>::make(limit_frames_));
-    void* memory = mm::heap_allocate(records_per_frame * sizeof(MapRecord));
+        frames_ = TRY(mm::Array<MapRecord*>::make(limit_frames_, &account_));
+    void* memory = account_.allocate(frame_bytes);
     if (!memory)
         return fail(Errno::enomem);
     auto* records = static_cast<MapRecord*>(memory);

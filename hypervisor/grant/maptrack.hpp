@@ -47,13 +47,16 @@ public:
     static constexpr unsigned records_per_frame = 256;
     static constexpr unsigned max_frames = (1u << index_bits) / records_per_frame;
 
-    Maptrack() = default;
+    /// Records are charged to `account`, which outlives them.
+    explicit Maptrack(mm::Account& account) : account_(account) {}
     ~Maptrack();
     Maptrack(Maptrack const&) = delete;
     Maptrack& operator=(Maptrack const&) = delete;
 
     /// Errno::enomem, Errno::einval (limit above max_frames).
     [[nodiscard]] Status init(std::uint32_t limit_frames);
+    /// Bytes that so many frames take at most.
+    [[nodiscard]] static std::uint64_t most_bytes(std::uint32_t limit_frames);
 
     /// Covers free records and growth: needed for reserve, enter and give_back.
     [[nodiscard]] Spinlock& lock() { return lock_; }
@@ -103,6 +106,7 @@ private:
     [[nodiscard]] MapRecord* find(std::uint32_t index) const { return index < records() ? &at(index) : nullptr; }
     [[nodiscard]] Status grow();
 
+    mm::Account& account_;
     Spinlock lock_{LockRank::maptrack}; ///< free list and growth
     std::uint32_t limit_frames_ = 0;
     mm::Array<MapRecord*> frames_; ///< made with the first record

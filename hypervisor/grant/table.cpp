@@ -11,16 +11,22 @@ GrantTable::~GrantTable()
 {
     require(active() == 0 && mappings() == 0, "grant table destroyed while grants are in use");
     for (std::uint32_t index = 0; index < frames(); ++index)
-        mm::heap_release(active_entries_[index], entries_per_frame * sizeof(ActiveEntry));
+        memory_.structures.release(active_entries_[index], entries_per_frame * sizeof(ActiveEntry));
 }
 
-Status GrantTable::init(mm::DomainMemory& memory, std::uint32_t max_frames, std::uint32_t max_maptrack_frames)
+std::uint64_t GrantTable::most_bytes(std::uint32_t max_frames, std::uint32_t max_maptrack_frames)
+{
+    std::uint64_t const lists = mm::heap_footprint(max_frames * sizeof(std::uint64_t)) + mm::heap_footprint(max_frames * sizeof(ActiveEntry*));
+    std::uint64_t const each = page_size + mm::heap_footprint(entries_per_frame * sizeof(ActiveEntry));
+    return lists + max_frames * each + Maptrack::most_bytes(max_maptrack_frames);
+}
+
+Status GrantTable::init(std::uint32_t max_frames, std::uint32_t max_maptrack_frames)
 {
     if (max_frames == 0 || max_frames > frames_ceiling)
         return fail(Errno::einval);
-    memory_ = &memory;
-    frames_ = TRY(mm::Array<std::uint64_t>::make(max_frames));
-    active_entries_ = TRY(mm::Array<ActiveEntry*>::make(max_frames));
+    frames_ = TRY(mm::Array<std::uint64_t>::make(max_frames, &memory_.structures));
+    active_entries_ = TRY(mm::Array<ActiveEntry*>::make(max_frames, &memory_.structures));
     TRY(maptrack_.init(max_maptrack_frames));
     return grow_to(1);
 }
@@ -42,15 +48,15 @@ Status GrantTable::grow_locked(std::uint32_t count)
 
 Status GrantTable::add_frame()
 {
-    void* active = mm::heap_allocate(entries_per_frame * sizeof(ActiveEntry));
+    void* active = memory_.structures.allocate(entries_per_frame * sizeof(ActiveEntry));
     if (!active)
         return fail(Errno::enomem);
-    auto const frame = memory_->allocate_shared();
+    auto const frame = memory_.allocate_shared();
     // Our own use keeps the frame a shared one, whatever the guest does with its reference on it.
     if (!frame || !mm::take_writable(*frame, owner_)) {
         if (frame)
-            (void)memory_->give_up(*frame); // cannot fail: allocated just now
-        mm::heap_release(active, entries_per_frame * sizeof(ActiveEntry));
+            (void)memory_.give_up(*frame); // cannot fail: allocated just now
+        memory_.structures.release(active, entries_per_frame * sizeof(ActiveEntry));
         return fail(Errno::enomem);
     }
     std::uint32_t const index = frame_count_.load(relaxed);

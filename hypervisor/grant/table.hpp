@@ -37,13 +37,16 @@ public:
     /// Largest limit that init accepts.
     static constexpr std::uint32_t frames_ceiling = 4096;
 
-    explicit GrantTable(DomainId owner) : owner_(owner) {}
+    /// `memory` is the owner's; its account pays. It outlives the table.
+    explicit GrantTable(mm::DomainMemory& memory) : owner_(memory.id()), memory_(memory), maptrack_(memory.structures) {}
     ~GrantTable();
     GrantTable(GrantTable const&) = delete;
     GrantTable& operator=(GrantTable const&) = delete;
 
-    /// Makes the first frame. `memory` is the owner's and outlives the table. Errno::enomem, Errno::einval (limits).
-    [[nodiscard]] Status init(mm::DomainMemory& memory, std::uint32_t max_frames, std::uint32_t max_maptrack_frames);
+    /// Makes the first frame. Errno::enomem, Errno::einval (limits).
+    [[nodiscard]] Status init(std::uint32_t max_frames, std::uint32_t max_maptrack_frames);
+    /// Bytes that a table with these limits takes at most.
+    [[nodiscard]] static std::uint64_t most_bytes(std::uint32_t max_frames, std::uint32_t max_maptrack_frames);
 
     [[nodiscard]] DomainId owner() const { return owner_; }
     [[nodiscard]] std::uint32_t frames() const { return frame_count_.load(acquire); }
@@ -139,7 +142,7 @@ private:
 
     Spinlock lock_{LockRank::grant_table};
     DomainId owner_;
-    mm::DomainMemory* memory_ = nullptr;
+    mm::DomainMemory& memory_;
     mm::Array<std::uint64_t> frames_; ///< machine frames of the shared entries, each with a writable use of ours
     mm::Array<ActiveEntry*> active_entries_; ///< by frame
     Atomic<std::uint32_t> frame_count_{0};

@@ -6,6 +6,7 @@
 
 #include "base/result.hpp"
 #include "base/spinlock.hpp"
+#include "mm/account.hpp"
 #include "mm/allocator.hpp"
 
 namespace rf::mm {
@@ -27,7 +28,7 @@ public:
     [[nodiscard]] Result<Mfn> allocate(unsigned order, unsigned address_bits = 64,
                                        Contents contents = Contents::zeroed);
     /// A frame of the hypervisor that the domain may map (shared_info, grant frames): owned, typed `shared`, not counted
-    /// against the limit. Errno::enomem.
+    /// against the limit but charged to structures. Errno::enomem.
     [[nodiscard]] Result<Mfn> allocate_shared();
     /// Drops the domain's own reference; the frame loses its pseudo-physical number now and is freed when the last mapping
     /// goes. Errno::einval: not owned or given up already.
@@ -61,6 +62,8 @@ public:
     [[nodiscard]] std::uint64_t limit() const { return limit_.load(relaxed); }
     void set_limit(std::uint64_t pages) { limit_.store(pages, relaxed); }
     [[nodiscard]] DomainId id() const { return id_; }
+
+    Account structures; ///< what the hypervisor keeps for the domain
 
 private:
     void link(Frame& frame);

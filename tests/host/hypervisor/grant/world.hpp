@@ -65,9 +65,9 @@ public:
 class Party {
 public:
     explicit Party(std::uint16_t id, std::uint32_t max_frames = 4, std::uint32_t max_maptrack = 4)
-        : owner(DomainId{id}), table(DomainId{id})
+        : owner(DomainId{id}), table(owner.memory)
     {
-        Status const made = table.init(owner.memory, max_frames, max_maptrack);
+        Status const made = table.init(max_frames, max_maptrack);
         EXPECT_TRUE(made);
     }
     ~Party() { release_all(); }
