@@ -160,8 +160,8 @@ TEST(Image, NumbersFromGuestsAreClamped) {
         if (one.name == "sbb" && same && before != nullptr && before->name.starts_with("cmp")) clamping.insert(one.function);
         before = &one;
     }
-    for (const std::string place : {"on_hypercall", "9multicall", "7vcpu_op", "10mmu_update", "14take_reference", "16give_up_ordinary",
-                                    "10EventTable4send", "4Fifo11set_pending", "8Maptrack4find", "2rf6domain4find"})
+    for (const std::string place : {"on_hypercall", "9multicall", "7vcpu_op", "10write_leaf", "14take_reference", "16give_up_ordinary",
+                                    "10EventTable4send", "4Fifo11set_pending", "10GrantTable3map", "10GrantTable5unmap", "10GrantTable4hold", "2rf6domain4find"})
         EXPECT_TRUE(std::ranges::any_of(clamping, [&](const std::string& name) { return name.find(place) != std::string::npos; })) << place;
 }
 
