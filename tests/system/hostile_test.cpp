@@ -7,7 +7,7 @@
 // else gets into the hostile guest's hands, the hypervisor's audit finds every reference accounted for after each life, the
 // neighbour's data and answers are right, and no page is missing afterwards. The story tells how much the neighbour felt of it.
 //
-// RF_HOSTILE_OPERATIONS: how many moves (make soak). RF_HOSTILE_RUNS=FILE: on one processor, with the emulator's plugin writing
+// RF_HOSTILE_OPERATIONS: how many moves (make soak); without it a million, or as many as there is time for. RF_HOSTILE_RUNS=FILE: on one processor, with the emulator's plugin writing
 // the hypervisor's longest runs to FILE (make longest-runs).
 #include <gtest/gtest.h>
 
@@ -24,10 +24,11 @@ using namespace rf::system;
 using namespace std::chrono_literals;
 namespace fs = std::filesystem;
 
-long wanted_operations() {
-    const char* wanted = std::getenv("RF_HOSTILE_OPERATIONS");
-    return wanted != nullptr ? std::atol(wanted) : 300'000;
-}
+const char* named_operations() { return std::getenv("RF_HOSTILE_OPERATIONS"); }
+long wanted_operations() { return named_operations() != nullptr ? std::atol(named_operations()) : 1'000'000; }
+/// Unless somebody named a number, a slow machine may stop after so much time with fewer.
+constexpr auto patience = 150s;
+long least_operations() { return named_operations() != nullptr ? wanted_operations() : 300'000; }
 const char* runs_file() { return std::getenv("RF_HOSTILE_RUNS"); }
 constexpr auto life_limit = 60s;
 
@@ -117,7 +118,8 @@ TEST_F(Hostile, NeighboursDoNotNotice) {
     std::vector<long> pages;  // free ones after each life
     // Most lives bring 50,000 operations and more.
     const auto most_lives = 20 + wanted_operations() / 10'000;
-    for (; operations < wanted_operations() && lives < most_lives; ++lives) {
+    const auto wanted = [&] { return seconds() - war_from < static_cast<double>(patience.count()) ? wanted_operations() : least_operations(); };
+    for (; operations < wanted() && lives < most_lives; ++lives) {
         create("hostile");
         run("end=$(($(date +%s) + " + std::to_string(life_limit.count()) + ")); while rf domid hostile > /dev/null 2>&1 && [ $(date +%s) -lt $end ]; do "
             "usleep 250000; done; rf destroy hostile 2> /dev/null || true", 2 * life_limit);
@@ -133,7 +135,7 @@ TEST_F(Hostile, NeighboursDoNotNotice) {
     }
     RecordProperty("operations", std::to_string(operations));
     RecordProperty("lives", std::to_string(lives));
-    EXPECT_GE(operations, wanted_operations()) << lives << " lives were too short";
+    EXPECT_GE(operations, least_operations()) << lives << " lives were too short";
     const double war_seconds = seconds() - war_from;
     const double war = static_cast<double>(rounds() - rounds_before) / war_seconds;
 
