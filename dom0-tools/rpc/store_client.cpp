@@ -20,10 +20,8 @@ using store::Type;
 /// Nodes sent before their answers are read: few enough that the answers fit into a socket's buffer.
 constexpr std::size_t nodes_under_way = 128;
 
-std::string terminated(std::string_view text)
-{
-    return std::string(text) + '\0';
-}
+/// Ends a string within a payload.
+constexpr std::string_view end{"\0", 1};
 
 /// errno of a wire error name; EIO for one we do not know.
 int errno_of(std::string_view name)
@@ -48,11 +46,11 @@ std::vector<std::string> strings_of(std::string_view payload)
     return result;
 }
 
-std::string permission_request(std::string_view path, const std::vector<std::string>& entries)
+std::string all_terminated(const std::vector<std::string>& strings)
 {
-    std::string payload = terminated(path);
-    for (const std::string& entry : entries)
-        payload += terminated(entry);
+    std::string payload;
+    for (const std::string& string : strings)
+        payload.append(string).append(end);
     return payload;
 }
 
@@ -65,9 +63,14 @@ xen::Result<void> discard(xen::Result<std::string> answer)
 
 }  // namespace
 
+std::string StoreClient::Purpose::text() const
+{
+    return std::string(before).append(about).append(after);
+}
+
 StoreClient::StoreClient(StoreClient&& other) noexcept
     : descriptor_(std::exchange(other.descriptor_, -1)), assembler_(std::move(other.assembler_)),
-      events_(std::move(other.events_)), last_request_(other.last_request_)
+      events_(std::move(other.events_)), last_request_(other.last_request_), is_socket_(other.is_socket_)
 {
 }
 
@@ -77,6 +80,7 @@ StoreClient& StoreClient::operator=(StoreClient&& other) noexcept
     std::swap(assembler_, other.assembler_);
     std::swap(events_, other.events_);
     std::swap(last_request_, other.last_request_);
+    std::swap(is_socket_, other.is_socket_);
     return *this;
 }
 
@@ -109,7 +113,11 @@ xen::Result<StoreClient> StoreClient::connect(const std::string& socket_path)
 xen::Result<void> StoreClient::send(std::string_view bytes)
 {
     while (!bytes.empty()) {
-        const ssize_t count = ::write(descriptor_, bytes.data(), bytes.size());
+        // Of a socket, send and recv pass fewer layers than write and read.
+        const ssize_t count = is_socket_ ? ::send(descriptor_, bytes.data(), bytes.size(), MSG_NOSIGNAL)
+                                         : ::write(descriptor_, bytes.data(), bytes.size());
+        if (count < 0 && errno == ENOTSOCK && std::exchange(is_socket_, false))
+            continue;
         if (count < 0 && errno == EINTR)
             continue;
         if (count <= 0)
@@ -131,7 +139,9 @@ xen::Result<bool> StoreClient::receive(Wait wait)
         return false;
     }
     std::array<char, store::header_bytes + store::payload_max> buffer;
-    const ssize_t count = ::read(descriptor_, buffer.data(), buffer.size());
+    const ssize_t count = is_socket_ ? ::recv(descriptor_, buffer.data(), buffer.size(), 0) : ::read(descriptor_, buffer.data(), buffer.size());
+    if (count < 0 && errno == ENOTSOCK && std::exchange(is_socket_, false))
+        return false;
     if (count < 0 && (errno == EINTR || errno == EAGAIN))
         return false;
     if (count <= 0)
@@ -146,17 +156,18 @@ void StoreClient::queue_event(const store::Message& message)
         events_.push_back({std::string((*strings)[0]), std::string((*strings)[1])});
 }
 
-xen::Result<std::uint32_t> StoreClient::ask(std::string& bytes, Type type, TransactionId transaction, std::string payload,
-                                            const std::string& what)
+xen::Result<std::uint32_t> StoreClient::ask(std::string& bytes, Type type, TransactionId transaction, Payload payload, const Purpose& purpose)
 {
-    if (payload.size() > store::payload_max)
-        return xen::failure(E2BIG, what);
-    const std::uint32_t number = ++last_request_;
-    bytes += store::encode({type, number, transaction, std::move(payload)});
-    return number;
+    std::size_t size = 0;
+    for (const std::string_view part : payload)
+        size += part.size();
+    if (size > store::payload_max)
+        return xen::failure(E2BIG, purpose.text());
+    store::append(bytes, type, ++last_request_, transaction, payload);
+    return last_request_;
 }
 
-xen::Result<std::string> StoreClient::answer(std::uint32_t number, const std::string& what)
+xen::Result<std::string> StoreClient::answer(std::uint32_t number, const Purpose& purpose)
 {
     for (;;) {
         auto message = assembler_.next();
@@ -168,23 +179,23 @@ xen::Result<std::string> StoreClient::answer(std::uint32_t number, const std::st
             if ((*message)->type != Type::error)
                 return std::move((*message)->payload);
             const std::string_view name = store::first_string((*message)->payload).value_or("");
-            return xen::failure(errno_of(name), what);
+            return xen::failure(errno_of(name), purpose.text());
         } else if (!*message) {
             if (auto received = receive(Wait::yes); !received)
-                return xen::failure(received.error().code, what + ": " + received.error().message);
+                return xen::failure(received.error().code, purpose.text() + ": " + received.error().message);
         }
     }
 }
 
-xen::Result<std::string> StoreClient::request(Type type, TransactionId transaction, std::string payload, std::string what)
+xen::Result<std::string> StoreClient::request(Type type, TransactionId transaction, Payload payload, const Purpose& purpose)
 {
-    std::string bytes;
-    const auto number = ask(bytes, type, transaction, std::move(payload), what);
+    outgoing_.clear();
+    const auto number = ask(outgoing_, type, transaction, payload, purpose);
     if (!number)
         return std::unexpected(number.error());
-    if (auto sent = send(bytes); !sent)
-        return xen::failure(sent.error().code, what + ": " + sent.error().message);
-    return answer(*number, what);
+    if (auto sent = send(outgoing_); !sent)
+        return xen::failure(sent.error().code, purpose.text() + ": " + sent.error().message);
+    return answer(*number, purpose);
 }
 
 xen::Result<void> StoreClient::write_all(std::span<const NodeWrite> nodes, TransactionId transaction)
@@ -194,25 +205,25 @@ xen::Result<void> StoreClient::write_all(std::span<const NodeWrite> nodes, Trans
         const auto part = nodes.first(std::min(nodes.size(), nodes_under_way));
         nodes = nodes.subspan(part.size());
         std::string bytes;
-        std::vector<std::pair<std::uint32_t, std::string>> asked;
-        const auto add = [&](Type type, std::string payload, const std::string& what) {
+        std::vector<std::pair<std::uint32_t, Purpose>> asked;
+        const auto add = [&](Type type, Payload payload, const Purpose& purpose) {
             if (!outcome)
                 return;
-            if (const auto number = ask(bytes, type, transaction, std::move(payload), what))
-                asked.emplace_back(*number, what);
+            if (const auto number = ask(bytes, type, transaction, payload, purpose))
+                asked.emplace_back(*number, purpose);
             else
                 outcome = std::unexpected(number.error());
         };
         for (const NodeWrite& node : part) {
-            add(Type::write, terminated(node.path) + node.value, "cannot write " + node.path + " to the store");
+            add(Type::write, {node.path, end, node.value}, {"cannot write ", node.path, " to the store"});
             if (!node.permissions.empty())
-                add(Type::set_perms, permission_request(node.path, node.permissions), "cannot set permissions of " + node.path);
+                add(Type::set_perms, {node.path, end, all_terminated(node.permissions)}, {"cannot set permissions of ", node.path});
         }
         if (auto sent = send(bytes); !sent)
             return sent;
         // Every answer must be taken, also behind a failure: they would be mistaken for those of later requests.
-        for (const auto& [number, what] : asked)
-            if (auto answered = answer(number, what); !answered && outcome)
+        for (const auto& [number, purpose] : asked)
+            if (auto answered = answer(number, purpose); !answered && outcome)
                 outcome = std::unexpected(std::move(answered.error()));
     }
     return outcome;
@@ -220,7 +231,7 @@ xen::Result<void> StoreClient::write_all(std::span<const NodeWrite> nodes, Trans
 
 xen::Result<std::string> StoreClient::read(std::string_view path, TransactionId transaction)
 {
-    return request(Type::read, transaction, terminated(path), "cannot read " + std::string(path) + " from the store");
+    return request(Type::read, transaction, {path, end}, {"cannot read ", path, " from the store"});
 }
 
 xen::Result<std::optional<std::string>> StoreClient::read_if_exists(std::string_view path, TransactionId transaction)
@@ -242,7 +253,7 @@ xen::Result<std::vector<std::optional<std::string>>> StoreClient::read_all(std::
         std::string bytes;
         std::vector<std::uint32_t> asked;
         for (const std::string& path : part) {
-            const auto number = ask(bytes, Type::read, no_transaction, terminated(path), "cannot read " + path + " from the store");
+            const auto number = ask(bytes, Type::read, no_transaction, {path, end}, {"cannot read ", path, " from the store"});
             if (!number)
                 return std::unexpected(number.error());
             asked.push_back(*number);
@@ -252,7 +263,7 @@ xen::Result<std::vector<std::optional<std::string>>> StoreClient::read_all(std::
         // Every answer must be taken, also behind a failure: they would be mistaken for those of later requests.
         xen::Result<void> outcome;
         for (std::size_t i = 0; i < asked.size(); ++i) {
-            auto value = answer(asked[i], "cannot read " + part[i] + " from the store");
+            auto value = answer(asked[i], {"cannot read ", part[i], " from the store"});
             if (!value && value.error().code != ENOENT && outcome)
                 outcome = std::unexpected(value.error());
             values.push_back(value ? std::optional(std::move(*value)) : std::nullopt);
@@ -265,18 +276,17 @@ xen::Result<std::vector<std::optional<std::string>>> StoreClient::read_all(std::
 
 xen::Result<void> StoreClient::write(std::string_view path, std::string_view value, TransactionId transaction)
 {
-    return discard(request(Type::write, transaction, terminated(path).append(value),
-                           "cannot write " + std::string(path) + " to the store"));
+    return discard(request(Type::write, transaction, {path, end, value}, {"cannot write ", path, " to the store"}));
 }
 
 xen::Result<void> StoreClient::make_directory(std::string_view path, TransactionId transaction)
 {
-    return discard(request(Type::mkdir, transaction, terminated(path), "cannot create " + std::string(path) + " in the store"));
+    return discard(request(Type::mkdir, transaction, {path, end}, {"cannot create ", path, " in the store"}));
 }
 
 xen::Result<void> StoreClient::remove(std::string_view path, TransactionId transaction)
 {
-    auto done = discard(request(Type::rm, transaction, terminated(path), "cannot remove " + std::string(path) + " from the store"));
+    auto done = discard(request(Type::rm, transaction, {path, end}, {"cannot remove ", path, " from the store"}));
     if (!done && done.error().code == ENOENT)
         return {};
     return done;
@@ -284,8 +294,8 @@ xen::Result<void> StoreClient::remove(std::string_view path, TransactionId trans
 
 xen::Result<std::vector<std::string>> StoreClient::list(std::string_view path, TransactionId transaction)
 {
-    const std::string what = "cannot list " + std::string(path) + " in the store";
-    auto names = request(Type::directory, transaction, terminated(path), what);
+    const Purpose purpose{"cannot list ", path, " in the store"};
+    auto names = request(Type::directory, transaction, {path, end}, purpose);
     if (names)
         return strings_of(*names);
     if (names.error().code != E2BIG)
@@ -294,7 +304,7 @@ xen::Result<std::vector<std::string>> StoreClient::list(std::string_view path, T
     std::string all;
     std::string generation;
     for (;;) {
-        auto part = request(Type::directory_part, transaction, terminated(path) + terminated(std::to_string(all.size())), what);
+        auto part = request(Type::directory_part, transaction, {path, end, std::to_string(all.size()), end}, purpose);
         if (!part)
             return std::unexpected(std::move(part.error()));
         const std::string_view seen = store::first_string(*part).value_or("");
@@ -313,7 +323,7 @@ xen::Result<std::vector<std::string>> StoreClient::list(std::string_view path, T
 
 xen::Result<std::vector<std::string>> StoreClient::permissions(std::string_view path, TransactionId transaction)
 {
-    auto answer = request(Type::get_perms, transaction, terminated(path), "cannot get permissions of " + std::string(path));
+    auto answer = request(Type::get_perms, transaction, {path, end}, {"cannot get permissions of ", path});
     if (!answer)
         return std::unexpected(std::move(answer.error()));
     return strings_of(*answer);
@@ -322,13 +332,12 @@ xen::Result<std::vector<std::string>> StoreClient::permissions(std::string_view 
 xen::Result<void> StoreClient::set_permissions(std::string_view path, const std::vector<std::string>& entries,
                                                TransactionId transaction)
 {
-    return discard(request(Type::set_perms, transaction, permission_request(path, entries),
-                           "cannot set permissions of " + std::string(path)));
+    return discard(request(Type::set_perms, transaction, {path, end, all_terminated(entries)}, {"cannot set permissions of ", path}));
 }
 
 xen::Result<StoreClient::TransactionId> StoreClient::start_transaction()
 {
-    const auto answer = request(Type::transaction_start, no_transaction, terminated(""), "cannot start a store transaction");
+    const auto answer = request(Type::transaction_start, no_transaction, {end}, {"cannot start a store transaction"});
     if (!answer)
         return std::unexpected(answer.error());
     const auto number = store::parse_number<std::uint32_t>(store::first_string(*answer).value_or(""));
@@ -339,19 +348,18 @@ xen::Result<StoreClient::TransactionId> StoreClient::start_transaction()
 
 xen::Result<void> StoreClient::end_transaction(TransactionId transaction, Ending ending)
 {
-    return discard(request(Type::transaction_end, transaction, terminated(ending == Ending::commit ? "T" : "F"),
-                           "cannot end a store transaction"));
+    return discard(request(Type::transaction_end, transaction, {ending == Ending::commit ? "T" : "F", end},
+                           {"cannot end a store transaction"}));
 }
 
 xen::Result<void> StoreClient::watch(std::string_view path, std::string_view token)
 {
-    return discard(request(Type::watch, no_transaction, terminated(path) + terminated(token), "cannot watch " + std::string(path)));
+    return discard(request(Type::watch, no_transaction, {path, end, token, end}, {"cannot watch ", path}));
 }
 
 xen::Result<void> StoreClient::unwatch(std::string_view path, std::string_view token)
 {
-    return discard(request(Type::unwatch, no_transaction, terminated(path) + terminated(token),
-                           "cannot stop watching " + std::string(path)));
+    return discard(request(Type::unwatch, no_transaction, {path, end, token, end}, {"cannot stop watching ", path}));
 }
 
 xen::Result<std::optional<WatchEvent>> StoreClient::next_event()
@@ -379,26 +387,24 @@ xen::Result<std::optional<WatchEvent>> StoreClient::next_event()
 xen::Result<void> StoreClient::introduce(std::uint16_t domain, std::uint64_t frame, std::uint32_t port)
 {
     return discard(request(Type::introduce, no_transaction,
-                           terminated(std::to_string(domain)) + terminated(std::to_string(frame)) + terminated(std::to_string(port)),
-                           "the store cannot connect to domain " + std::to_string(domain)));
+                           {std::to_string(domain), end, std::to_string(frame), end, std::to_string(port), end},
+                           {"the store cannot connect to domain ", std::to_string(domain)}));
 }
 
 xen::Result<void> StoreClient::release(std::uint16_t domain)
 {
-    return discard(request(Type::release, no_transaction, terminated(std::to_string(domain)),
-                           "the store cannot release domain " + std::to_string(domain)));
+    return discard(request(Type::release, no_transaction, {std::to_string(domain), end}, {"the store cannot release domain ", std::to_string(domain)}));
 }
 
 xen::Result<void> StoreClient::resume(std::uint16_t domain)
 {
-    return discard(request(Type::resume, no_transaction, terminated(std::to_string(domain)),
-                           "the store cannot resume domain " + std::to_string(domain)));
+    return discard(request(Type::resume, no_transaction, {std::to_string(domain), end}, {"the store cannot resume domain ", std::to_string(domain)}));
 }
 
 xen::Result<bool> StoreClient::is_introduced(std::uint16_t domain)
 {
-    auto answer = request(Type::is_domain_introduced, no_transaction, terminated(std::to_string(domain)),
-                          "cannot ask the store about domain " + std::to_string(domain));
+    auto answer = request(Type::is_domain_introduced, no_transaction, {std::to_string(domain), end},
+                          {"cannot ask the store about domain ", std::to_string(domain)});
     if (!answer)
         return std::unexpected(std::move(answer.error()));
     return answer->starts_with('T');
@@ -406,10 +412,7 @@ xen::Result<bool> StoreClient::is_introduced(std::uint16_t domain)
 
 xen::Result<std::string> StoreClient::control(const std::vector<std::string>& words)
 {
-    std::string payload;
-    for (const std::string& word : words)
-        payload += terminated(word);
-    auto answer = request(Type::control, no_transaction, std::move(payload), "the store refuses the command");
+    auto answer = request(Type::control, no_transaction, {all_terminated(words)}, {"the store refuses the command"});
     if (answer && answer->ends_with('\0'))
         answer->pop_back();
     return answer;

@@ -107,13 +107,19 @@ private:
 
     explicit StoreClient(int descriptor) : descriptor_(descriptor) {}
 
-    /// One request and its answer; the error message is `what` with the path.
-    [[nodiscard]] xen::Result<std::string> request(store::Type type, TransactionId transaction, std::string payload,
-                                                   std::string what);
+    /// What a request is for; put together only when it fails.
+    struct Purpose {
+        std::string_view before, about = {}, after = {};
+        [[nodiscard]] std::string text() const;
+    };
+    /// Parts of a payload, one behind the other.
+    using Payload = std::initializer_list<std::string_view>;
+    /// One request and its answer; `purpose` begins the message of an error.
+    [[nodiscard]] xen::Result<std::string> request(store::Type type, TransactionId transaction, Payload payload, const Purpose& purpose);
     /// Its two halves: `ask` sends nothing yet but appends to `bytes` and yields the request's number.
-    [[nodiscard]] xen::Result<std::uint32_t> ask(std::string& bytes, store::Type type, TransactionId transaction, std::string payload,
-                                                 const std::string& what);
-    [[nodiscard]] xen::Result<std::string> answer(std::uint32_t number, const std::string& what);
+    [[nodiscard]] xen::Result<std::uint32_t> ask(std::string& bytes, store::Type type, TransactionId transaction, Payload payload,
+                                                 const Purpose& purpose);
+    [[nodiscard]] xen::Result<std::string> answer(std::uint32_t number, const Purpose& purpose);
     [[nodiscard]] xen::Result<void> send(std::string_view bytes);
     enum class Wait { no, yes };
     /// Reads what is there (or waits for something); false when nothing was there.
@@ -124,6 +130,8 @@ private:
     store::Assembler assembler_;
     std::deque<WatchEvent> events_;
     std::uint32_t last_request_ = 0;
+    std::string outgoing_;  ///< the bytes of a request; kept for its memory
+    bool is_socket_ = true; ///< until it turns out to be the kernel's device
 };
 
 }  // namespace rf::rpc

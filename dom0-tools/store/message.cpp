@@ -16,13 +16,22 @@ static_assert(sizeof(Header) == header_bytes);
 
 }  // namespace
 
+void append(std::string& bytes, Type type, std::uint32_t request, std::uint32_t transaction,
+            std::initializer_list<std::string_view> payload)
+{
+    Header header{static_cast<std::uint32_t>(type), request, transaction, 0};
+    for (const std::string_view part : payload)
+        header.length += static_cast<std::uint32_t>(part.size());
+    bytes.reserve(bytes.size() + header_bytes + header.length);
+    bytes.append(reinterpret_cast<const char*>(&header), header_bytes);
+    for (const std::string_view part : payload)
+        bytes.append(part);
+}
+
 std::string encode(const Message& message)
 {
-    const Header header{static_cast<std::uint32_t>(message.type), message.request, message.transaction,
-                        static_cast<std::uint32_t>(message.payload.size())};
-    std::string bytes(header_bytes + message.payload.size(), '\0');
-    std::memcpy(bytes.data(), &header, header_bytes);
-    std::copy(message.payload.begin(), message.payload.end(), bytes.begin() + header_bytes);
+    std::string bytes;
+    append(bytes, message.type, message.request, message.transaction, {message.payload});
     return bytes;
 }
 

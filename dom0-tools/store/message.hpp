@@ -4,6 +4,7 @@
 /// length), then `length` <= 4096 bytes. Source: Xen public header io/xs_wire.h.
 
 #include <cstdint>
+#include <initializer_list>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -53,6 +54,9 @@ struct Message {
 
 /// Bytes of a message, ready for a ring or socket. The payload must not exceed `payload_max`.
 [[nodiscard]] std::string encode(const Message& message);
+/// Appends the bytes of a message whose payload is these parts, one behind the other.
+void append(std::string& bytes, Type type, std::uint32_t request, std::uint32_t transaction,
+            std::initializer_list<std::string_view> payload);
 
 /// Reassembles messages from a byte stream cut anywhere.
 class Assembler {
