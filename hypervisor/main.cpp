@@ -7,6 +7,7 @@
 #include "boot/boot.hpp"
 #include "boot/smp.hpp"
 #include "cpu/features.hpp"
+#include "boot/access_gate.hpp"
 #include "cpu/guards.hpp"
 #include "cpu/insn.hpp"
 #include "cpu/ipi.hpp"
@@ -197,6 +198,7 @@ void early_console(rf::boot::BootInfo const& info)
     hypercall::set_command_line(info.command_line);
     cpu::local_apic::allow_tsc_deadline(dev::options.tsc_deadline);
     cpu::set_guards(dev::options.guards);
+    boot::set_access_gate(dev::options.smap);
 }
 
 void hypervisor_main(rf::boot::BootInfo const& info)

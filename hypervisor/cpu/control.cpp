@@ -7,6 +7,21 @@
 
 namespace rf::cpu {
 
+namespace {
+constinit bool gate_in_use = false;
+} // namespace
+
+bool wants_access_gate(Features const& features, Setting wish)
+{
+    return features.smap && (wish == Setting::on || (wish == Setting::automatic && !features.emulated));
+}
+
+void use_access_gate()
+{
+    gate_in_use = true;
+    write_cr4(base_cr4());
+}
+
 std::uint64_t base_cr4()
 {
     Features const& f = host();
@@ -17,9 +32,10 @@ std::uint64_t base_cr4()
         value |= cr4::mce;
     if (f.xsave)
         value |= cr4::osxsave;
-    // SMEP does not disturb ring 3. SMAP stays off: emulated processors apply it to an IRET at ring 3.
     if (f.smep)
         value |= cr4::smep;
+    if (gate_in_use)
+        value |= cr4::smap;
     return value;
 }
 

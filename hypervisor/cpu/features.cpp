@@ -61,6 +61,16 @@ void read_standard(Features& f)
     }
 }
 
+/// Who, if anybody, made the machine that we run on (CPUID 1, ECX bit 31, announces leaf 40000000h).
+void read_maker(Features& f)
+{
+    if (!bit(cpuid(1).ecx, 31))
+        return;
+    CpuidResult const maker = cpuid(0x4000'0000);
+    std::uint32_t const words[]{maker.ebx, maker.ecx, maker.edx};
+    f.emulated = std::memcmp(words, "TCGTCGTCGTCG", sizeof words) == 0;
+}
+
 void read_extended(Features& f)
 {
     f.max_extended_leaf = cpuid(0x8000'0000).eax;
@@ -89,6 +99,7 @@ void forget_global_pages() { collected.global_pages = false; }
 void collect_features()
 {
     read_identity(collected);
+    read_maker(collected);
     read_standard(collected);
     read_extended(collected);
 }

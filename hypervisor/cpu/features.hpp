@@ -23,6 +23,7 @@ struct Features {
     bool global_pages = false;
     bool smep = false;
     bool smap = false;
+    bool emulated = false; ///< by QEMU's TCG, says CPUID 40000000h
     bool fsgsbase = false;
     bool umip = false;
     bool invpcid = false;

@@ -8,6 +8,15 @@
 
 namespace rf::cpu {
 
+/// `index` where it is below `size`, else 0, also while the processor runs ahead of a comparison that will refuse it (Spectre,
+/// variant 1). For every table that a guest's number chooses from, after the check that answers the guest.
+[[nodiscard]] inline std::uint64_t clamp_index(std::uint64_t index, std::uint64_t size)
+{
+    std::uint64_t mask;
+    asm volatile("cmp %2, %1\n\tsbb %0, %0" : "=r"(mask) : "r"(index), "re"(size) : "cc");
+    return index & mask;
+}
+
 // Control registers.
 [[nodiscard]] inline std::uint64_t read_cr0() { std::uint64_t v; asm volatile("mov %%cr0, %0" : "=r"(v)); return v; }
 [[nodiscard]] inline std::uint64_t read_cr2() { std::uint64_t v; asm volatile("mov %%cr2, %0" : "=r"(v)); return v; }

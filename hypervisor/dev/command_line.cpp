@@ -135,6 +135,14 @@ bool apply_guards(Options& options, Word const& word)
     return Read(word.has_value ? word.value : word.negated ? "no" : "yes", options.guards);
 }
 
+bool apply_smap(Options& options, Word const& word)
+{
+    auto const value = boolean(word);
+    if (value)
+        options.smap = *value ? cpu::Setting::on : cpu::Setting::off;
+    return value.has_value();
+}
+
 /// Options that change nothing here: most concern BIOS calls, which we never make.
 bool accept(Options&, Word const&) { return true; }
 
@@ -164,6 +172,7 @@ constexpr Known known_options[] = {
     {"placeholder", accept}, // GRUB's scripts write this word
     {"real-mode", accept},
     {"reboot", apply_reboot},
+    {"smap", apply_smap},
     {"spec-ctrl", apply_guards<option_values::speculation_control>},
     {"sync_console", apply_boolean<&Options::sync_console>},
     {"tsc_deadline", apply_boolean<&Options::tsc_deadline>},

@@ -71,6 +71,7 @@ struct Options {
     bool conswitch_to_dom0 = true;
     bool tsc_deadline = true;     ///< `tsc_deadline`
     cpu::GuardWishes guards;      ///< `xpti`, `spec-ctrl`
+    cpu::Setting smap = cpu::Setting::automatic;
     bool audit = false;           ///< `audit`: recount all references after each destroyed domain
 
     /// Options that were not understood, as written; they point into the command line.

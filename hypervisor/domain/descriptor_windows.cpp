@@ -2,7 +2,6 @@
 #include "domain/descriptor_windows.hpp"
 
 #include "base/address_map.hpp"
-#include "mm/allocator.hpp"
 #include "mm/zero_frame.hpp"
 #include "pvmmu/entry.hpp"
 
@@ -14,14 +13,14 @@ using pvmmu::Entry;
 constexpr std::uint64_t table_flags = Entry::present | Entry::writable | Entry::accessed | Entry::dirty;
 constexpr std::uint64_t page_flags = table_flags | Entry::no_execute;
 
-void release(Mfn& mfn)
-{
-    if (mfn.valid())
-        mm::allocator.release(mfn, 0);
-    mfn = invalid_mfn;
-}
-
 } // namespace
+
+void DescriptorWindows::release(Mfn& table)
+{
+    if (table.valid())
+        account_.release_frame(table);
+    table = invalid_mfn;
+}
 
 DescriptorWindows::~DescriptorWindows()
 {
@@ -33,11 +32,11 @@ DescriptorWindows::~DescriptorWindows()
 
 Status DescriptorWindows::create(unsigned vcpus)
 {
-    level_3_ = TRY(mm::allocator.allocate(0));
-    level_2_ = TRY(mm::allocator.allocate(0));
+    level_3_ = TRY(account_.allocate_frame());
+    level_2_ = TRY(account_.allocate_frame());
     direct_as<std::uint64_t>(level_3_)[0] = Entry::of(level_2_, table_flags).bits();
     for (unsigned i = 0; i * vcpus_per_table < vcpus; ++i) {
-        level_1_[i] = TRY(mm::allocator.allocate(0));
+        level_1_[i] = TRY(account_.allocate_frame());
         direct_as<std::uint64_t>(level_2_)[i] = Entry::of(level_1_[i], table_flags).bits();
     }
     for (VcpuId vcpu = 0; vcpu < vcpus; ++vcpu)

@@ -5,6 +5,7 @@
 
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "mm/account.hpp"
 
 #include <array>
 
@@ -17,13 +18,19 @@ inline constexpr std::uint64_t window_size = window_pages * page_size;
 
 class DescriptorWindows {
 public:
-    DescriptorWindows() = default;
+    /// Tables are charged to `account`, which outlives them.
+    explicit DescriptorWindows(mm::Account& account) : account_(account) {}
     ~DescriptorWindows();
     DescriptorWindows(DescriptorWindows const&) = delete;
     DescriptorWindows& operator=(DescriptorWindows const&) = delete;
 
     /// Makes the upper tables and the windows of `vcpus` vCPUs, all pages zero. Errno::enomem.
     [[nodiscard]] Status create(unsigned vcpus);
+    /// Bytes that the tables of `vcpus` vCPUs take.
+    [[nodiscard]] static constexpr std::uint64_t bytes_for(unsigned vcpus)
+    {
+        return (2 + (vcpus + vcpus_per_table - 1) / vcpus_per_table) * page_size;
+    }
     /// The level-3 table for slot 260.
     [[nodiscard]] Mfn root() const { return level_3_; }
     /// Maps `frame` as page `page` of a vCPU's window; invalid_mfn maps zeros. The caller flushes if the vCPU is loaded.
@@ -34,6 +41,9 @@ public:
 
 private:
     static constexpr unsigned vcpus_per_table = table_entries / window_pages;
+    void release(Mfn& table);
+
+    mm::Account& account_;
     Mfn level_3_;
     Mfn level_2_;
     std::array<Mfn, max_vcpus_per_domain / vcpus_per_table> level_1_{};

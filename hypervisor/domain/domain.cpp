@@ -3,6 +3,7 @@
 
 #include "cpu/guards.hpp"
 #include "domain/crash.hpp"
+#include "domain/structures.hpp"
 #include "domain/vcpu.hpp"
 #include "event/registry.hpp"
 #include "mm/frame_table.hpp"
@@ -17,15 +18,17 @@
 namespace rf::domain {
 
 Domain::Domain(DomainId id, Configuration const& configuration)
-    : memory(id), space(id, memory), events(id, *this), grants(id), pirqs(*this),
+    : memory(id), space(id, memory), events(id, *this, memory.structures), grants(memory), pirqs(*this),
       handle(configuration.handle), security_id(configuration.security_id), id_(id), role_(configuration.role),
       max_vcpus_(configuration.max_vcpus),
       cpuid_policy_(&pvcpu::system_policy(is_control() ? pvcpu::PolicyKind::control : pvcpu::PolicyKind::pv_default))
 {
+    (void)memory.structures.charge(own_bytes()); // there is no limit yet
 }
 
 Status Domain::build(Configuration const& configuration)
 {
+    memory.structures.set_limit(most_bytes(configuration));
     TRY(memory.enter());
     TRY(windows.create(max_vcpus_));
     space.domain_area = windows.root();
@@ -40,7 +43,7 @@ Status Domain::build(Configuration const& configuration)
     TRY(events.init(shared_info_, configuration.max_event_port, max_vcpus_));
     if (is_control())
         TRY(events.allow_pirqs(*this, dev::PirqTable::limit));
-    return grants.init(memory, configuration.max_grant_frames, configuration.max_maptrack_frames);
+    return grants.init(configuration.max_grant_frames, configuration.max_maptrack_frames);
 }
 
 Result<mm::Box<Domain>> Domain::create(DomainId id, Configuration const& configuration)
@@ -66,14 +69,15 @@ Domain::~Domain()
     for (auto& slot : vcpus_)
         if (Vcpu* vcpu = slot.load(relaxed)) {
             sched::scheduler.remove(*vcpu);
-            (void)mm::Box<Vcpu>::adopt(vcpu);
+            (void)mm::Box<Vcpu>::adopt(vcpu, &memory.structures);
         }
+    memory.structures.refund(own_bytes());
 }
 
 Result<Rights*> Domain::own_rights()
 {
     if (!own_rights_) {
-        auto fresh = TRY(mm::Box<Rights>::make());
+        auto fresh = TRY(mm::Box<Rights>::make_for(memory.structures));
         space.rights.store(fresh.get(), release);
         own_rights_ = std::move(fresh);
     }
@@ -92,8 +96,8 @@ Status Domain::create_vcpu(VcpuId id)
         return fail(Errno::einval);
     if (vcpu(id))
         return fail(Errno::eexist);
-    auto registers = TRY(mm::Array<std::byte>::make(cpu::ExtendedState::room()));
-    auto vcpu = TRY(mm::Box<Vcpu>::make(*this, id, std::move(registers)));
+    auto registers = TRY(mm::Array<std::byte>::make(cpu::ExtendedState::room(), &memory.structures));
+    auto vcpu = TRY(mm::Box<Vcpu>::make_for(memory.structures, *this, id, std::move(registers)));
     if (space.separate)
         for (pvmmu::RootView* view : {&vcpu->kernel_view, &vcpu->user_view})
             TRY(view->create(space));

@@ -6,6 +6,7 @@
 /// and the last DomainRef is gone. A Domain is found only through DomainTable and held only through DomainRef.
 
 #include "base/cpu_mask.hpp"
+#include "cpu/insn.hpp"
 #include "base/spinlock.hpp"
 #include "domain/descriptor_windows.hpp"
 #include "domain/teardown.hpp"
@@ -52,7 +53,7 @@ public:
     [[nodiscard]] bool is_control() const { return role_ == Role::control; }
     [[nodiscard]] unsigned vcpu_limit() const { return max_vcpus_; }
     /// The vCPU, or null when it was not created.
-    [[nodiscard]] Vcpu* vcpu(VcpuId id) const { return id < max_vcpus_ ? vcpus_[id].load(acquire) : nullptr; }
+    [[nodiscard]] Vcpu* vcpu(VcpuId id) const { return id < max_vcpus_ ? vcpus_[cpu::clamp_index(id, max_vcpus_)].load(acquire) : nullptr; }
     /// Creates vCPU `id` (down, without context). Errno::einval, Errno::eexist, Errno::enomem.
     [[nodiscard]] Status create_vcpu(VcpuId id);
     template <class Function>
@@ -119,9 +120,10 @@ public:
     [[nodiscard]] CpuMask loaded_on() const { return CpuMask{loaded_on_.load(acquire)}; }
     void mark_loaded(CpuId cpu) { loaded_on_.fetch_or(1ull << cpu, acq_rel); }
     void mark_unloaded(CpuId cpu) { loaded_on_.fetch_and(~(1ull << cpu), acq_rel); }
-    DescriptorWindows windows;              ///< the per-domain area: descriptor tables of each vCPU
+    DescriptorWindows windows{memory.structures}; ///< the per-domain area: descriptor tables of each vCPU
     Teardown teardown;                      ///< how far destruction has come
     mm::Array<xen::e820entry> memory_map;   ///< given by XENMEM_set_memory_map
+    static constexpr std::uint32_t most_map_entries = 128; ///< of memory_map
     std::uint32_t creation_number = 0;      ///< never reused, unlike the id
 
 private:

@@ -4,6 +4,7 @@
    those with stacks of their own. */
 #pragma once
 
+#include "cpu/access_gate.h"
 #include "entry/frame.h"
 
     .altmacro
@@ -57,6 +58,7 @@
 // where every other exception would have been; in the hypervisor it is a breakpoint of a guest that our copy of its
 // memory touched, and means nothing.
     .macro debug_door from_guest
+    close_guest_memory
     testb $3, 8(%rsp)
     jz 1f
     push %rax
@@ -81,6 +83,7 @@
 
 // SYSENTER saves nothing; rsp is StackTop.guest.es (SYSENTER_ESP).
     .macro sysenter_frame
+    close_guest_memory
     push $0xe02b
     push $0
     pushfq

@@ -23,6 +23,7 @@
     stubs entry
 
 entry_common:
+    close_guest_memory
     testb $3, 16(%rsp)
     jz entry_from_hypervisor
 entry_from_guest:
@@ -64,6 +65,7 @@ entry_debug:
     debug_door entry_from_guest
 
 entry_nmi:
+    close_guest_memory
     push $0
     movl $VECTOR_NMI, 4(%rsp)
     save_registers
@@ -73,12 +75,14 @@ entry_nmi:
     iretq
 
 entry_double_fault:
+    close_guest_memory
     movl $VECTOR_DOUBLE_FAULT, 4(%rsp)
     save_registers
     call_with_frame on_fatal_exception
     ud2
 
 entry_machine_check:
+    close_guest_memory
     push $0
     movl $VECTOR_MACHINE_CHECK, 4(%rsp)
     save_registers

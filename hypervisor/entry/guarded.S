@@ -81,6 +81,7 @@ any_selector:
     stubs guarded
 
 guarded_common:
+    close_guest_memory
     testb $3, 16(%rsp)
     jz guarded_from_hypervisor
 guarded_from_guest:
@@ -156,6 +157,7 @@ guarded_debug:
     debug_door guarded_from_guest
 
 guarded_nmi:
+    close_guest_memory
     push $0
     movl $VECTOR_NMI, 4(%rsp)
     save_registers
@@ -168,9 +170,11 @@ guarded_nmi:
     iretq
 
 guarded_double_fault:
+    close_guest_memory
     movl $VECTOR_DOUBLE_FAULT, 4(%rsp)
     jmp 1f
 guarded_machine_check:
+    close_guest_memory
     push $0
     movl $VECTOR_MACHINE_CHECK, 4(%rsp)
 1:  save_registers

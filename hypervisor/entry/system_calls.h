@@ -18,6 +18,7 @@
      sysret_to_guest place     rsp from memory at `place`, then SYSRET
      iret_to_guest_from_words  rsp points at the five words */
 
+#include "cpu/access_gate.h"
 #include "cpu/fixup.h"
 #include "entry/frame.h"
 
@@ -89,6 +90,7 @@ WAY(bounce_quickly):
     mov PV_KERNEL_STACK(%rdi), %rax
     and $-16, %rax
     sub $56, %rax
+    open_guest_memory
     bounce_store mov %rcx, (%rax)
     bounce_store mov %r11, 8(%rax)
     bounce_store mov %rcx, 16(%rax)
@@ -97,6 +99,7 @@ WAY(bounce_quickly):
     bounce_store movq $GUEST_STACK, 48(%rax)
     mov (%rsp), %rdi
     bounce_store mov %rdi, 40(%rax)
+    close_guest_memory
     // The point of no return.
     mov %rax, (%rsp)
     mov TOP_PV(%rsp), %rdi
@@ -112,6 +115,7 @@ WAY(bounce_quickly):
     sysret_to_guest (%rsp)
 
 WAY(bounce_refused):                    // back to user mode, and once more the long way, which says what is wrong
+    close_guest_memory
     mov TOP_PV(%rsp), %rdi
     mov PV_USER_ROOT(%rdi), %rax
     shl $12, %rax
@@ -146,15 +150,16 @@ WAY(iret_quickly):
     jb WAY(iret_long)
     cmp $-IRET_SIZE, %rax
     ja WAY(iret_long)
+    open_guest_memory
     iret_load cmpw $GUEST_STACK, IRET_SS(%rax)
-    jne WAY(iret_long)
+    jne WAY(iret_refused_frame)
     iret_load cmpq $0, IRET_FLAGS(%rax) // VGCF_in_syscall: rcx and r11 are not the frame's
-    jne WAY(iret_long)
+    jne WAY(iret_refused_frame)
     iret_load mov IRET_RFLAGS(%rax), %rcx
     test $RFLAGS_IF, %ecx
-    jz WAY(iret_long)
+    jz WAY(iret_refused_frame)
     test $RFLAGS_NEED_IRET, %ecx
-    jnz WAY(iret_long)
+    jnz WAY(iret_refused_frame)
     and $RFLAGS_CHANGEABLE, %ecx
     or $RFLAGS_FIXED, %ecx
     mov %rcx, 32(%rsp)
@@ -162,21 +167,21 @@ WAY(iret_quickly):
     mov %rcx, 16(%rsp)
     iret_load mov IRET_RSP(%rax), %rsi
     iret_load movzwl IRET_CS(%rax), %ecx
-    // Events are let in; one that is pending, or comes just now, goes the long way.
+    // Events are let in; one that is pending goes the long way. For one that comes just now its sender interrupts us, whatever
+    // the mask says, so nothing need be locked (tests/models/iret_unmask.pml).
     mov TOP_LIVE_INFO+SHORT_IRET(%rsp), %r11
     mov (%r11), %r11
-    cmpb $0, INFO_MASK(%r11)
-    je 1f
-    lock andb $0, INFO_MASK(%r11)
-1:  cmpb $0, INFO_PENDING(%r11)
-    jne WAY(iret_long)
+    movb $0, INFO_MASK(%r11)
+    cmpb $0, INFO_PENDING(%r11)
+    jne WAY(iret_refused_frame)
     cmp $GUEST_CODE, %ecx
     je WAY(iret_to_user)
     cmp $GUEST_KERNEL_CODE, %ecx
-    jne WAY(iret_long)
+    jne WAY(iret_refused_frame)
     iret_load mov IRET_R11(%rax), %r11
     iret_load mov IRET_RCX(%rax), %rcx
     iret_load mov IRET_RAX(%rax), %rax
+    close_guest_memory
     // The point of no return.
     out_to_same_kernel
 WAY(iret_by_iretq):
@@ -190,10 +195,11 @@ WAY(iret_by_iretq):
 
 WAY(iret_to_user):
     cmpq $-1, PV_USER_ROOT(%rdi)
-    je WAY(iret_long)
+    je WAY(iret_refused_frame)
     iret_load mov IRET_R11(%rax), %r11
     iret_load mov IRET_RCX(%rax), %rcx
     iret_load mov IRET_RAX(%rax), %rax
+    close_guest_memory
     // The point of no return.
     movb $0, PV_IN_KERNEL(%rdi)
     swapgs
@@ -210,7 +216,8 @@ WAY(iret_to_user):
     mov TOP_SCRATCH+SHORT_IRET(%rsp), %rdi
     sysret_to_guest 40(%rsp)
 
-WAY(iret_refused_frame):
+WAY(iret_refused_frame):                // looked at already: the gate is open
+    close_guest_memory
 WAY(iret_long):
     mov (%rsp), %rsi
     mov 8(%rsp), %rcx

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: MIT
 #include "event/fifo.hpp"
 
+#include "cpu/insn.hpp"
+
 #include "base/address_map.hpp"
 #include "mm/page_ref.hpp"
 
@@ -83,7 +85,7 @@ xen::event_word_t* Fifo::word(Port port) const
 {
     if (port / words_per_page >= max_pages)
         return nullptr;
-    xen::event_word_t* page = pages_[port / words_per_page].load();
+    xen::event_word_t* page = pages_[cpu::clamp_index(port / words_per_page, max_pages)].load();
     return page ? page + port % words_per_page : nullptr;
 }
 

@@ -15,7 +15,7 @@ bool is_global_virq(std::uint32_t virq)
     return virq != xen::VIRQ_TIMER && virq != xen::VIRQ_DEBUG && virq != xen::VIRQ_XENOPROF && virq != xen::VIRQ_XENPMU;
 }
 
-EventTable::EventTable(DomainId owner, Sink& sink) : owner_(owner), sink_(sink) {}
+EventTable::EventTable(DomainId owner, Sink& sink, mm::Account& account) : owner_(owner), sink_(sink), account_(account) {}
 
 EventTable::~EventTable()
 {
@@ -23,15 +23,25 @@ EventTable::~EventTable()
         registry.remove(*this);
     require(open_ == 0 && !uses_fifo() && holds_.load(acquire) == 0, "event table destroyed before close_all was done");
     for (std::uint32_t bucket = 0; bucket < bucket_count_.load(relaxed); ++bucket)
-        mm::heap_release(buckets_[bucket], sizeof(Bucket));
+        account_.release(buckets_[bucket], sizeof(Bucket));
+}
+
+namespace {
+[[nodiscard]] Port highest_port(Port wanted) { return std::min<Port>(wanted, xen::EVTCHN_FIFO_NR_CHANNELS - 1); }
+} // namespace
+
+std::uint64_t EventTable::most_bytes(Port max_port)
+{
+    std::uint64_t const buckets = highest_port(max_port) / channels_per_bucket + 1;
+    return mm::heap_footprint(buckets * sizeof(Bucket*)) + buckets * mm::heap_footprint(sizeof(Bucket)) + mm::heap_footprint(sizeof(Fifo));
 }
 
 Status EventTable::init(xen::shared_info* shared_page, Port max_port, unsigned vcpu_limit)
 {
     two_level_.init(shared_page);
-    max_port_ = std::min<Port>(max_port, xen::EVTCHN_FIFO_NR_CHANNELS - 1);
+    max_port_ = highest_port(max_port);
     vcpu_limit_ = std::min(vcpu_limit, max_vcpus_per_domain);
-    buckets_ = TRY(mm::Array<Bucket*>::make(max_port_ / channels_per_bucket + 1));
+    buckets_ = TRY(mm::Array<Bucket*>::make(max_port_ / channels_per_bucket + 1, &account_));
     TRY(add_bucket());
     buckets_[0]->channels[0].state = ChannelState::reserved;
     buckets_[0]->used = 1;
@@ -48,7 +58,7 @@ void EventTable::attach_vcpu(VcpuId id, VcpuEvents& vcpu)
 
 Status EventTable::allow_pirqs(PirqControl& control, std::uint32_t count)
 {
-    pirq_ports_ = TRY(mm::Array<Port>::make(count));
+    pirq_ports_ = TRY(mm::Array<Port>::make(count, &account_));
     pirqs_ = &control;
     return {};
 }
@@ -62,7 +72,7 @@ Channel* EventTable::find_open(Port port)
 
 Status EventTable::add_bucket()
 {
-    void* memory = mm::heap_allocate(sizeof(Bucket));
+    void* memory = account_.allocate(sizeof(Bucket));
     if (!memory)
         return fail(Errno::enomem);
     std::uint32_t const count = bucket_count_.load(relaxed);

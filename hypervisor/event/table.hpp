@@ -11,6 +11,7 @@
 
 #include "base/budget.hpp"
 #include "base/spinlock.hpp"
+#include "cpu/insn.hpp"
 #include "event/channel.hpp"
 #include "event/fifo.hpp"
 #include "event/pirq_control.hpp"
@@ -30,7 +31,8 @@ class TableHold;
 
 class EventTable {
 public:
-    EventTable(DomainId owner, Sink& sink);
+    /// What it takes is charged to `account`, which outlives it.
+    EventTable(DomainId owner, Sink& sink, mm::Account& account);
     ~EventTable();
     EventTable(EventTable const&) = delete;
     EventTable& operator=(EventTable const&) = delete;
@@ -38,6 +40,8 @@ public:
     /// Makes the table usable and enters it into the registry. `max_port` is the highest port the domain may have;
     /// `shared_page` lives as long as the domain. Errno::enomem, Errno::eexist (id is registered already).
     [[nodiscard]] Status init(xen::shared_info* shared_page, Port max_port, unsigned vcpu_limit);
+    /// Bytes that a table with `max_port` takes at most; physical interrupts, which only the control domain has, not counted.
+    [[nodiscard]] static std::uint64_t most_bytes(Port max_port);
     /// Makes a vCPU known; it then has a vcpu_info. Once per id, before the vCPU runs.
     void attach_vcpu(VcpuId id, VcpuEvents& vcpu);
     /// Lets the domain bind physical interrupts 0..count-1. Once, before the domain runs. Errno::enomem.
@@ -160,6 +164,7 @@ private:
     Spinlock lock_{LockRank::event_table};
     DomainId owner_;
     Sink& sink_;
+    mm::Account& account_;
     TwoLevel two_level_;
     mm::Box<Fifo> fifo_storage_;
     Atomic<Fifo*> fifo_{nullptr}; ///< non-null: the domain uses the FIFO ABI
@@ -181,7 +186,7 @@ private:
 
 inline Channel* EventTable::find(Port port)
 {
-    return port < existing_ports() ? &existing(port) : nullptr;
+    return port < existing_ports() ? &existing(static_cast<Port>(cpu::clamp_index(port, existing_ports()))) : nullptr;
 }
 
 inline Channel& EventTable::existing(Port port)
@@ -191,7 +196,7 @@ inline Channel& EventTable::existing(Port port)
 
 inline VcpuEvents* EventTable::vcpu(VcpuId id) const
 {
-    return id < vcpu_limit_ ? vcpus_[id].load(acquire) : nullptr;
+    return id < vcpu_limit_ ? vcpus_[cpu::clamp_index(id, vcpu_limit_)].load(acquire) : nullptr;
 }
 
 } // namespace rf::event

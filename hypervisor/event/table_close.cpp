@@ -173,7 +173,7 @@ Status EventTable::map_control_block(VcpuEvents& target, Mfn frame, std::uint32_
         return fail(Errno::einval);
     if (Fifo* fifo = fifo_.load(relaxed))
         return fifo->map_control_block(target, frame, offset);
-    mm::Box<Fifo> fifo = TRY(mm::Box<Fifo>::make(vcpus_));
+    mm::Box<Fifo> fifo = TRY(mm::Box<Fifo>::make_for(account_, vcpus_));
     TRY(fifo->map_control_block(target, frame, offset));
     enter_fifo(std::move(fifo));
     return {};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// A page in use: referenced, and if it was reached through a grant, the grant marked in use. Given back on destruction in
-/// the right order: grant first, reference last.
+/// A page in use for as long as a copy takes: referenced, and if it was reached through a grant, the grant marked in use.
+/// Given back on destruction in the right order: grant first, reference last.
 
 #include "grant/table.hpp"
 #include "mm/page_ref.hpp"
@@ -26,13 +26,6 @@ public:
     ~PageHold();
 
     [[nodiscard]] Mfn frame() const { return frame_; }
-    /// Leaves everything taken: somebody else gives it back (Maptrack's record).
-    void keep() { frame_ = invalid_mfn; }
-    /// A hold that was kept, to be given back now.
-    [[nodiscard]] static PageHold kept(GrantTable& granter, std::uint32_t ref, Mfn frame, Access access)
-    {
-        return PageHold(&granter, ref, frame, access);
-    }
 
 private:
     PageHold(GrantTable* granter, std::uint32_t ref, Mfn frame, Access access)
@@ -45,28 +38,17 @@ private:
     Access access_;
 };
 
-namespace detail {
-
-[[nodiscard]] constexpr mm::MappingAccess mapping(Access access)
+[[nodiscard]] constexpr mm::MappingAccess mapping_of(Access access)
 {
     return access == Access::write ? mm::MappingAccess::write : mm::MappingAccess::read;
 }
-
-[[nodiscard, gnu::always_inline]] inline Status reference(Mfn frame, DomainId owner, Access access)
-{
-    if (mm::Frame* const known = mm::frames.find(frame); known && mm::take_mapping(*known, owner, mapping(access))) [[likely]]
-        return {};
-    return access == Access::write ? mm::take_writable(frame, owner) : mm::take_reference(frame, owner);
-}
-
-} // namespace detail
 
 inline Granted<PageHold> PageHold::of_grant(GrantTable& granter, std::uint32_t ref, DomainId user, Access access)
 {
     auto const frame = granter.hold(ref, user, access);
     if (!frame)
         return refuse(frame.error());
-    if (!detail::reference(*frame, granter.owner(), access)) {
+    if (!mm::take_mappings(*frame, granter.owner(), mapping_of(access), 1)) {
         granter.let_go(ref, access);
         return refuse(xen::GNTST_general_error);
     }
@@ -75,7 +57,7 @@ inline Granted<PageHold> PageHold::of_grant(GrantTable& granter, std::uint32_t r
 
 inline Granted<PageHold> PageHold::of_frame(DomainId owner, Mfn frame, Access access)
 {
-    if (Status taken = detail::reference(frame, owner, access); !taken)
+    if (Status taken = mm::take_mappings(frame, owner, mapping_of(access), 1); !taken)
         return refuse(taken.error() == Errno::ebusy ? xen::GNTST_general_error : xen::GNTST_bad_page);
     return PageHold(nullptr, 0, frame, access);
 }
@@ -87,7 +69,7 @@ inline PageHold::~PageHold()
     if (granter_)
         granter_->let_go(ref_, access_);
     // The reference comes last: it keeps the granter, and so its table, alive.
-    mm::drop_mapping(mm::frames[frame_], detail::mapping(access_));
+    mm::drop_mapping(mm::frames[frame_], mapping_of(access_));
 }
 
 } // namespace rf::grant

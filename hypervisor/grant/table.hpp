@@ -7,18 +7,25 @@
 /// active entry counts, not the shared one. GTF_reading and GTF_writing are set before the first hold and cleared after
 /// the last, by compare-and-exchange on the 32-bit word of flags and domid.
 ///
-/// Mapper's side: Maptrack. Every mapping owns one reference on the frame (plus a writable use unless read-only), taken
-/// before the page-table entry exists and dropped as the last act, after the entry is gone from all TLBs.
-/// A granter's table outlives all mappings of its grants, because a domain lives until its last frame is free.
+/// Mapper's side: Maptrack. Every mapping owns one reference on the frame (plus a writable use unless read-only), and its
+/// page-table entry as many again; both are taken at one stroke before the entry exists, and dropped at one stroke as the
+/// last act, after the entry is gone from all TLBs. A granter's table outlives all mappings of its grants, because a domain
+/// lives until its last frame is free.
 ///
-/// Locks: lock_ (rank grant_table) covers active entries and growth; never two tables at once, nothing is called with it
-/// held but the allocator. Guest memory by virtual address is never touched here.
+/// Several mappings of one call go together: the locks are taken once, and unmappings are flushed once before any of them
+/// gives anything back.
+///
+/// Locks: lock_ (rank grant_table) covers active entries and growth; never two tables at once. A map holds the granter's, then
+/// maptrack's, then the mapper's page tables (PageTables::open). Guest memory by virtual address is never touched here.
 
 #include "base/budget.hpp"
 #include "grant/maptrack.hpp"
 #include "grant/page_tables.hpp"
 #include "grant/status.hpp"
 #include "mm/domain_memory.hpp"
+
+#include <array>
+#include <span>
 
 namespace rf::grant {
 
@@ -30,13 +37,16 @@ public:
     /// Largest limit that init accepts.
     static constexpr std::uint32_t frames_ceiling = 4096;
 
-    explicit GrantTable(DomainId owner) : owner_(owner) {}
+    /// `memory` is the owner's; its account pays. It outlives the table.
+    explicit GrantTable(mm::DomainMemory& memory) : owner_(memory.id()), memory_(memory), maptrack_(memory.structures) {}
     ~GrantTable();
     GrantTable(GrantTable const&) = delete;
     GrantTable& operator=(GrantTable const&) = delete;
 
-    /// Makes the first frame. `memory` is the owner's and outlives the table. Errno::enomem, Errno::einval (limits).
-    [[nodiscard]] Status init(mm::DomainMemory& memory, std::uint32_t max_frames, std::uint32_t max_maptrack_frames);
+    /// Makes the first frame. Errno::enomem, Errno::einval (limits).
+    [[nodiscard]] Status init(std::uint32_t max_frames, std::uint32_t max_maptrack_frames);
+    /// Bytes that a table with these limits takes at most.
+    [[nodiscard]] static std::uint64_t most_bytes(std::uint32_t max_frames, std::uint32_t max_maptrack_frames);
 
     [[nodiscard]] DomainId owner() const { return owner_; }
     [[nodiscard]] std::uint32_t frames() const { return frame_count_.load(acquire); }
@@ -54,10 +64,12 @@ public:
     /// Writes an entry on the owner's behalf (domain builder), growing on demand. Errors as grow_to.
     [[nodiscard]] Status seed(std::uint32_t ref, DomainId user, Mfn frame, std::uint16_t flags);
 
-    /// Maps a grant of `granter` for this domain; fills handle and dev_bus_addr of `op`, yields its status.
-    [[nodiscard]] xen::grant_status map(GrantTable& granter, PageTables& tables, xen::gnttab_map_grant_ref& op);
-    /// Undoes a mapping, wholly or the half that `op` names.
-    [[nodiscard]] xen::grant_status unmap(PageTables& tables, xen::gnttab_unmap_grant_ref const& op);
+    /// Elements that one map or unmap takes: so long others wait for the locks.
+    static constexpr std::size_t most_at_once = 16;
+    /// Maps grants of `granter`, whom the caller keeps alive, for this domain; fills handle, dev_bus_addr and status of each.
+    void map(GrantTable& granter, PageTables& tables, std::span<xen::gnttab_map_grant_ref> ops);
+    /// Undoes mappings, wholly or the halves that `ops` name, and fills the status of each.
+    void unmap(PageTables& tables, std::span<xen::gnttab_unmap_grant_ref> ops);
 
     /// Holds grant `ref` of this table for `user`: checks it, marks it in use, yields its frame. The frame is not
     /// referenced. GNTST_bad_gntref, GNTST_general_error.
@@ -84,7 +96,7 @@ public:
 
     /// Teardown, when no vCPU of the domain runs any more: drops all mappings of others' grants, gives its own entries' frames
     /// up and refuses further use. Those who hold its grants keep the granted frames; page-table entries that are still
-    /// there count their frames themselves (pvmmu/grant_mapping.hpp).
+    /// there count their frames themselves (pvmmu/grant_places.hpp).
     [[nodiscard]] Progress release_all(Budget& budget);
 
 private:
@@ -103,17 +115,34 @@ private:
     /// The shared entry as two words: flags | domid << 16, then the frame.
     [[nodiscard]] std::uint32_t* words(std::uint32_t ref) const;
     [[nodiscard]] ActiveEntry& active_entry(std::uint32_t ref) const;
+    /// The following are in holding.hpp. They need lock_.
     [[nodiscard]] Status mark_used(std::uint32_t ref, DomainId user, Access access);
-    [[nodiscard]] xen::grant_status map_into(MapRecord& record, GrantTable& granter, PageTables& tables,
-                                             xen::gnttab_map_grant_ref& op);
-    [[nodiscard]] xen::grant_status unmap_from(MapRecord& record, PageTables& tables,
-                                               xen::gnttab_unmap_grant_ref const& op);
-    void drop_mapping(xen::grant_handle_t handle, MapRecord& record);
+    [[nodiscard]] Granted<Mfn> hold_locked(std::uint32_t ref, DomainId user, Access access);
+    void let_go_locked(std::uint32_t ref, Access access);
+
+    /// A claimed mapping that is over as soon as its page-table entry has left all TLBs.
+    struct Leaving {
+        MapRecord* record;
+        xen::grant_handle_t handle;
+        unsigned mappings; ///< counts to be given back: of the grant, and of the entry if it was there
+    };
+    struct Departure {
+        std::array<Leaving, most_at_once> list; ///< the first `count`
+        unsigned count = 0;
+        bool needs_flush = false;
+        void add(MapRecord* record, xen::grant_handle_t handle, unsigned mappings)
+        {
+            list[count++] = {record, handle, mappings};
+        }
+    };
+    [[nodiscard]] xen::grant_status map_one(GrantTable& granter, PageTables& tables, xen::gnttab_map_grant_ref& op);
+    [[nodiscard]] xen::grant_status take_out(PageTables& tables, xen::gnttab_unmap_grant_ref const& op, Departure& leaving);
+    void give_back(Departure const& leaving);
     void drop_frames();
 
     Spinlock lock_{LockRank::grant_table};
     DomainId owner_;
-    mm::DomainMemory* memory_ = nullptr;
+    mm::DomainMemory& memory_;
     mm::Array<std::uint64_t> frames_; ///< machine frames of the shared entries, each with a writable use of ours
     mm::Array<ActiveEntry*> active_entries_; ///< by frame
     Atomic<std::uint32_t> frame_count_{0};

@@ -154,6 +154,26 @@ public:
         return copy_bytes_in(to, GuestVirtual{address_of(first)}, count * sizeof(T));
     }
 
+    /// Copies up to `count` elements from `first` in at one go; yields how many whole ones could be read.
+    [[nodiscard]] std::uint64_t read_some(std::uint64_t first, T* to, std::uint64_t count) const
+    {
+        if (count == 1)
+            return read(first, *to) ? 1 : 0;
+        if (count == 0 || !reachable(first) || !reachable(first + count - 1))
+            return 0;
+        return copy_bytes_in_partial(to, GuestVirtual{address_of(first)}, count * sizeof(T)) / sizeof(T);
+    }
+    /// Copies elements out that read_some has read: what lies between their members is the guest's own. Errno::efault (a part
+    /// may have been written).
+    [[nodiscard]] Status put_back(std::uint64_t first, T const* from, std::uint64_t count) const
+    {
+        if (count == 1)
+            return reachable(first) ? detail::copy_whole(address_of(first), *from) : fail(Errno::efault);
+        if (count == 0 || !reachable(first) || !reachable(first + count - 1))
+            return fail(Errno::efault);
+        return copy_bytes_out(GuestVirtual{address_of(first)}, from, count * sizeof(T));
+    }
+
 private:
     [[nodiscard]] constexpr bool reachable(std::uint64_t index) const
     {

@@ -2,6 +2,8 @@
 // Copies between guest and hypervisor memory that survive faults. A fault lands at the named label with the registers as
 // the faulting instruction left them; the functions return how many bytes were not done.
 //
+// The gate to guests' memory is open from before the first access until just before each return (tests/image looks).
+//
 //   rdi destination   rsi source (copy) / unused (clear)   rdx bytes   ->   rax bytes left
 
 // xen::cpu_user_regs; access.cpp asserts them
@@ -11,6 +13,7 @@
 #define REGS_RSP 152
 #define REGS_SS 160
 
+#include "cpu/access_gate.h"
 #include "cpu/fixup.h"
 
     .text
@@ -19,6 +22,7 @@
     .hidden guest_copy
     .type guest_copy, @function
 guest_copy:
+    open_guest_memory
     mov %rdx, %rcx
     shr $3, %rcx
     and $7, %edx
@@ -26,8 +30,10 @@ guest_copy:
     mov %rdx, %rcx
 3:  rep movsb
 4:  mov %rcx, %rax
+    close_guest_memory
     ret
 5:  lea (%rdx,%rcx,8), %rax         // whole words left, and the tail
+    close_guest_memory
     ret
     fixup 1b, 5b
     fixup 3b, 4b
@@ -39,6 +45,7 @@ guest_copy:
     .hidden guest_copy_words
     .type guest_copy_words, @function
 guest_copy_words:
+    open_guest_memory
     lea 3f(%rip), %rax
     shl $3, %rdx
     sub %rdx, %rax
@@ -52,9 +59,11 @@ guest_copy_words:
     .set offset, offset - 8
     .endr
 3:  xor %eax, %eax
+    close_guest_memory
     ret
 guest_copy_words_fault:
     mov $1, %eax
+    close_guest_memory
     ret
     .size guest_copy_words, . - guest_copy_words
 
@@ -63,9 +72,11 @@ guest_copy_words_fault:
     .hidden guest_copy_dword
     .type guest_copy_dword, @function
 guest_copy_dword:
+    open_guest_memory
 1:  mov (%rsi), %eax
 2:  mov %eax, (%rdi)
     xor %eax, %eax
+    close_guest_memory
     ret
     fixup 1b, guest_copy_words_fault
     fixup 2b, guest_copy_words_fault
@@ -82,6 +93,7 @@ guest_copy_dword:
     .hidden \name
     .type \name, @function
 \name:
+    open_guest_memory
     mov REGS_RCX(%rsi), %rax
     put_word 0, %rax
     mov REGS_R11(%rsi), %rax
@@ -98,6 +110,7 @@ guest_copy_dword:
     put_word 16, %r8
     .endif
     xor %eax, %eax
+    close_guest_memory
     ret
     .size \name, . - \name
     .endm
@@ -109,10 +122,12 @@ guest_copy_dword:
     .hidden guest_clear
     .type guest_clear, @function
 guest_clear:
+    open_guest_memory
     xor %eax, %eax
     mov %rdx, %rcx
 1:  rep stosb
 2:  mov %rcx, %rax
+    close_guest_memory
     ret
     fixup 1b, 2b
     .size guest_clear, . - guest_clear

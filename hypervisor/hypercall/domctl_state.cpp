@@ -141,7 +141,7 @@ Result<Reply> get_cpu_policy(Domain& domain, xen::xen_domctl& op)
 
 Result<Reply> set_cpu_policy(Domain& domain, xen::xen_domctl& op)
 {
-    auto fresh = TRY(mm::Box<pvcpu::CpuidPolicy>::make());
+    auto fresh = TRY(mm::Box<pvcpu::CpuidPolicy>::make_for(domain.memory.structures));
     {
         LockGuard guard(domain.control_lock);
         *fresh = domain.cpuid_policy();

@@ -6,6 +6,7 @@
 #include "guest/access.hpp"
 #include "hypercall/handlers.hpp"
 #include "mm/frame_table.hpp"
+#include "mm/frame_trade.hpp"
 
 #include <algorithm>
 
@@ -15,7 +16,7 @@ namespace {
 
 /// What a guest may be told as a count: it must look positive, and Linux keeps page counts in 32 bits.
 constexpr std::uint64_t unlimited = 0xffff'ffffull;
-constexpr unsigned guest_order_limit = 9, control_order_limit = 12;
+constexpr unsigned guest_order_limit = 9, control_order_limit = mm::FrameTrade::largest_order;
 
 [[nodiscard]] Outcome answer(std::uint64_t number)
 {

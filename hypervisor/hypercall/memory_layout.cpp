@@ -15,8 +15,7 @@
 namespace rf::hypercall::memory {
 namespace {
 
-/// Longest map that a toolstack may store.
-constexpr std::uint32_t most_entries = 128;
+constexpr std::uint32_t most_entries = domain::Domain::most_map_entries;
 /// One past the last byte that the machine-to-physical table may ever reach: 2^35 frames, 128 TiB of memory.
 constexpr std::uint64_t m2p_end = address_map::m2p_guest + (1ull << 38);
 
@@ -60,7 +59,7 @@ Status set_memory_map(Call& call)
         return fail(Errno::einval);
     mm::Array<xen::e820entry> fresh;
     if (count) {
-        fresh = TRY(mm::Array<xen::e820entry>::make(count));
+        fresh = TRY(mm::Array<xen::e820entry>::make(count, &target->memory.structures));
         TRY(guest::copy_bytes_in(fresh.data(), GuestVirtual{request.map.buffer.address}, count * sizeof(xen::e820entry)));
     }
     LockGuard guard(map_lock);

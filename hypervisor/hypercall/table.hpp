@@ -2,6 +2,7 @@
 #pragma once
 /// The one table of hypercalls: number -> handler. A number without a handler answers -ENOSYS (docs/abi.md lists why).
 
+#include "cpu/insn.hpp"
 #include "hypercall/handlers.hpp"
 #include "xen/numbers.h"
 
@@ -51,6 +52,9 @@ inline constexpr unsigned table_size = 64;
 inline constexpr std::array<Handler, table_size> table = make_table();
 
 /// The handler of `number`, or null.
-[[nodiscard]] constexpr Handler find(std::uint64_t number) { return number < table_size ? table[number] : nullptr; }
+[[nodiscard]] inline Handler find(std::uint64_t number)
+{
+    return number < table_size ? table[cpu::clamp_index(number, table_size)] : nullptr;
+}
 
 } // namespace rf::hypercall

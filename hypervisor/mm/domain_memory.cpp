@@ -101,7 +101,7 @@ void DomainMemory::take_over(Mfn first, std::uint64_t count)
 
 Result<Mfn> DomainMemory::allocate_shared()
 {
-    Mfn const mfn = TRY(allocator.allocate(0, Contents::zeroed));
+    Mfn const mfn = TRY(structures.allocate_frame());
     adopt(mfn, 1, FrameType::shared);
     return mfn;
 }
@@ -188,7 +188,9 @@ void DomainMemory::unlink(Frame& frame, FrameType type)
 {
     LockGuard guard(lock_);
     detach(frame);
-    if (type != FrameType::shared)
+    if (type == FrameType::shared)
+        structures.refund(page_size);
+    else
         pages_.fetch_sub(1, relaxed);
     if (empty()) // perhaps the last frame of a dead domain, kept alive by a mapping until now
         cpu::raise(cpu::Work::deferred);

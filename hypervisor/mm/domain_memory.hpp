@@ -7,6 +7,7 @@
 
 #include "base/result.hpp"
 #include "base/spinlock.hpp"
+#include "mm/account.hpp"
 #include "mm/allocator.hpp"
 #include "mm/trade_desk.hpp"
 
@@ -29,7 +30,7 @@ public:
     [[nodiscard]] Result<Mfn> allocate(unsigned order, unsigned address_bits = 64,
                                        Contents contents = Contents::zeroed);
     /// A frame of the hypervisor that the domain may map (shared_info, grant frames): owned, typed `shared`, not counted
-    /// against the limit. Errno::enomem.
+    /// against the limit but charged to structures. Errno::enomem.
     [[nodiscard]] Result<Mfn> allocate_shared();
     /// Drops the domain's own reference; the frame loses its pseudo-physical number now and is freed when the last mapping
     /// goes. Errno::einval: not owned or given up already.
@@ -51,8 +52,8 @@ public:
     void put_back(Mfn mfn);
     /// Frees a frame that was taken away.
     void free_taken(Mfn mfn);
-    /// The trade that is under way.
-    TradeDesk trades;
+    Account structures; ///< what the hypervisor keeps for the domain
+    TradeDesk trades;   ///< the trade that is under way, charged to it
 
     /// Promises the domain that it will get `pages` pages in all (XENMEM_claim_pages); what it allocates comes out of the
     /// promise. 0 ends it. Errno::einval: has a claim already, more than the limit, or not more than it owns;

@@ -4,6 +4,7 @@
 /// `find` must be asked before `operator[]` with a number that came from a guest.
 
 #include "base/address_map.hpp"
+#include "cpu/insn.hpp"
 #include "mm/frame.hpp"
 
 namespace rf::mm {
@@ -17,9 +18,12 @@ public:
     /// The frame's descriptor, or null when the number is beyond RAM or in a hole.
     [[nodiscard]] Frame* find(Mfn mfn) const
     {
-        if (mfn.value >= limit_.value || !(present_[mfn.value >> 15] >> (mfn.value >> 9 & 63) & 1)) [[unlikely]]
+        if (mfn.value >= limit_.value) [[unlikely]]
             return nullptr;
-        Frame* frame = frames_ + mfn.value;
+        std::uint64_t const index = cpu::clamp_index(mfn.value, limit_.value);
+        if (!(present_[index >> 15] >> (index >> 9 & 63) & 1)) [[unlikely]]
+            return nullptr;
+        Frame* frame = frames_ + index;
         return frame->flags.load(relaxed) & frame_is_hole ? nullptr : frame;
     }
     /// For frame numbers that the hypervisor itself produced.

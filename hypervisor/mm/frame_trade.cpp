@@ -19,11 +19,16 @@ constexpr unsigned stroke_order = 3;
 
 Result<Box<FrameTrade>> FrameTrade::make(Terms const& terms, DomainMemory& memory)
 {
-    auto lists = TRY(Array<std::uint64_t>::make(terms.given_count + 2 * terms.wanted_count));
-    auto trade = TRY(Box<FrameTrade>::make(terms, std::move(lists)));
+    auto lists = TRY(Array<std::uint64_t>::make(terms.given_count + 2 * terms.wanted_count, &memory.structures));
+    auto trade = TRY(Box<FrameTrade>::make_for(memory.structures, terms, std::move(lists)));
     if (terms.given_count == 0)
         trade->from_claim_ = TRY(memory.charge(trade->size()));
     return trade;
+}
+
+std::uint64_t FrameTrade::most_bytes()
+{
+    return heap_footprint(sizeof(FrameTrade)) + heap_footprint(((2 << largest_order) + 1) * sizeof(std::uint64_t));
 }
 
 Mfn FrameTrade::wanted_frame(std::uint64_t index) const

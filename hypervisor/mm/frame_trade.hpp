@@ -36,6 +36,11 @@ public:
     };
     enum class Stage : std::uint8_t { gather, take, tell, commit, part, restore, discard, ended };
 
+    /// No extent on either side is larger.
+    static constexpr unsigned largest_order = 12;
+    /// What a trade takes at most, charged to the domain's account.
+    [[nodiscard]] static std::uint64_t most_bytes();
+
     /// Errno::enomem: no memory for the lists, or the domain may not grow so far.
     [[nodiscard]] static Result<Box<FrameTrade>> make(Terms const& terms, DomainMemory& memory);
     /// Of make.

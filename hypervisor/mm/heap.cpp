@@ -172,6 +172,11 @@ void* heap_allocate(std::size_t bytes)
     return allocate_pages(pages_of(bytes));
 }
 
+std::uint64_t heap_footprint(std::size_t bytes)
+{
+    return bytes <= 1ull << largest_shift ? 1ull << class_shift(bytes) : pages_of(bytes) * page_size;
+}
+
 void heap_release(void* memory, std::size_t bytes)
 {
     if (bytes <= 1ull << largest_shift)

@@ -6,6 +6,7 @@
 #include "base/atomic.hpp"
 #include "base/result.hpp"
 #include "base/types.hpp"
+#include "cpu/insn.hpp"
 #include "mm/heap.hpp"
 
 #include <array>
@@ -21,8 +22,9 @@ public:
     {
         if (id >= domid_first_reserved)
             return nullptr;
-        Chunk* chunk = chunks_[id.value / per_chunk].load(acquire);
-        return chunk ? (*chunk)[id.value % per_chunk].load(acquire) : nullptr;
+        std::uint64_t const index = cpu::clamp_index(id.value, domid_first_reserved.value);
+        Chunk* chunk = chunks_[index / per_chunk].load(acquire);
+        return chunk ? (*chunk)[index % per_chunk].load(acquire) : nullptr;
     }
     /// Sets the entry of `id`. Concurrent setters must exclude each other. Errno::enomem.
     [[nodiscard]] Status set(DomainId id, T* object)

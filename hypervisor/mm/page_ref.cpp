@@ -144,4 +144,17 @@ void drop_writable(Mfn mfn)
     drop_reference(mfn);
 }
 
+Status take_mappings_singly(Mfn mfn, DomainId owner, MappingAccess access, unsigned count)
+{
+    for (unsigned taken = 0; taken < count; ++taken) {
+        Status const one = access == MappingAccess::write ? take_writable(mfn, owner) : take_reference(mfn, owner);
+        if (!one) {
+            if (taken > 0)
+                drop_mapping(frames[mfn], access, taken);
+            return one;
+        }
+    }
+    return {};
+}
+
 } // namespace rf::mm

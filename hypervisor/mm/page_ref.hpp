@@ -29,40 +29,51 @@ void drop_writable_use(Frame& frame);
 /// What a mapping holds: a reference, and a writable use if it may write.
 enum class MappingAccess : std::uint8_t { read, write };
 
-/// Gives back what a mapping held: both counts at one stroke unless one of them ends.
-inline void drop_mapping(Frame& frame, MappingAccess access)
+/// Gives back what `count` mappings held: all counts at one stroke unless one of them ends.
+inline void drop_mapping(Frame& frame, MappingAccess access, unsigned count = 1)
 {
     bool const writes = access == MappingAccess::write;
     FrameState const state = frame.load();
-    if (state.references() > 1 && (!writes || state.type_count() > 1)) [[likely]] {
+    if (state.references() > count && (!writes || state.type_count() > count)) [[likely]] {
         FrameState expected = state;
-        if (frame.exchange(expected, state.plus_references(-1).plus_type_uses(writes ? -1 : 0))) [[likely]]
+        if (frame.exchange(expected, state.plus_references(-std::int64_t{count}).plus_type_uses(writes ? -std::int64_t{count} : 0))) [[likely]]
             return;
     }
-    if (writes)
+    for (unsigned use = 0; writes && use < count; ++use)
         drop_writable_use(frame);
-    drop_reference(frames.number(frame));
+    for (unsigned reference = 0; reference < count; ++reference)
+        drop_reference(frames.number(frame));
 }
 
-/// Takes what a mapping holds at one stroke, where there is nothing to decide: the frame is in use and `owner`'s, and
+/// Takes what `count` mappings hold at one stroke, where there is nothing to decide: the frame is in use and `owner`'s, and
 /// writable memory already if it is to be written. False: nothing was taken, take_reference and take_writable_use will
 /// tell why or do more.
-[[nodiscard]] inline bool take_mapping(Frame& frame, DomainId owner, MappingAccess access)
+[[nodiscard]] inline bool take_mapping(Frame& frame, DomainId owner, MappingAccess access, unsigned count = 1)
 {
     bool const writes = access == MappingAccess::write;
     FrameState const state = frame.load();
-    if (state.references() - 1 >= FrameState::references_max - 1 || frame.owner_id() != owner) [[unlikely]]
+    if (state.references() - 1 >= FrameState::references_max - count || frame.owner_id() != owner) [[unlikely]]
         return false;
     if (writes && ((state.type() != FrameType::writable && state.type() != FrameType::shared) ||
-                   state.type_count() == FrameState::type_count_max)) [[unlikely]]
+                   state.type_count() > FrameState::type_count_max - count)) [[unlikely]]
         return false;
     FrameState expected = state;
-    if (!frame.exchange(expected, state.plus_references(1).plus_type_uses(writes ? 1 : 0))) [[unlikely]]
+    if (!frame.exchange(expected, state.plus_references(count).plus_type_uses(writes ? count : 0))) [[unlikely]]
         return false;
     if (frame.owner_id() == owner) [[likely]]
         return true;
-    drop_mapping(frame, access); // freed and given to someone else between the two looks
+    drop_mapping(frame, access, count); // freed and given to someone else between the two looks
     return false;
+}
+
+/// Takes what `count` mappings hold, one by one, with all questions asked; all or nothing. Errors as take_writable.
+[[nodiscard]] Status take_mappings_singly(Mfn mfn, DomainId owner, MappingAccess access, unsigned count);
+/// The same, at one stroke where that is possible.
+[[nodiscard, gnu::always_inline]] inline Status take_mappings(Mfn mfn, DomainId owner, MappingAccess access, unsigned count)
+{
+    if (Frame* const known = frames.find(mfn); known && take_mapping(*known, owner, access, count)) [[likely]]
+        return {};
+    return take_mappings_singly(mfn, owner, access, count);
 }
 
 } // namespace rf::mm

@@ -260,14 +260,6 @@ std::optional<Instruction> decode(std::span<std::uint8_t const> code, Registers 
     return Decoder{code, regs}.run();
 }
 
-std::uint64_t& general_register(Registers& regs, unsigned number)
-{
-    std::uint64_t* const registers[16] = {&regs.rax, &regs.rcx, &regs.rdx, &regs.rbx, &regs.rsp, &regs.rbp,
-                                          &regs.rsi, &regs.rdi, &regs.r8,  &regs.r9,  &regs.r10, &regs.r11,
-                                          &regs.r12, &regs.r13, &regs.r14, &regs.r15};
-    return *registers[number & 15];
-}
-
 std::uint64_t merged(std::uint64_t old, std::uint64_t value, unsigned size)
 {
     if (size >= 4)

@@ -55,7 +55,15 @@ struct Instruction {
 [[nodiscard]] std::optional<Instruction> decode(std::span<std::uint8_t const> code, xen::cpu_user_regs const& regs);
 
 /// General register by number.
-[[nodiscard]] std::uint64_t& general_register(xen::cpu_user_regs& regs, unsigned number);
+[[nodiscard]] inline std::uint64_t& general_register(xen::cpu_user_regs& regs, unsigned number)
+{
+    using Registers = xen::cpu_user_regs;
+    static constexpr std::uint64_t Registers::* registers[16] = {
+        &Registers::rax, &Registers::rcx, &Registers::rdx, &Registers::rbx, &Registers::rsp, &Registers::rbp,
+        &Registers::rsi, &Registers::rdi, &Registers::r8,  &Registers::r9,  &Registers::r10, &Registers::r11,
+        &Registers::r12, &Registers::r13, &Registers::r14, &Registers::r15};
+    return regs.*registers[number & 15];
+}
 /// Value of the instruction's ModRM.reg operand, cut to its size.
 [[nodiscard]] std::uint64_t read_register(xen::cpu_user_regs const& regs, Instruction const& instruction);
 /// Stores to ModRM.reg as the processor does: 32-bit results clear the upper half, smaller ones keep the rest.

@@ -24,17 +24,21 @@ namespace rf::pvmmu {
     return entry.is_writable() ? mm::MappingAccess::write : mm::MappingAccess::read;
 }
 
-inline Result<Entry> take_leaf(Space& space, Entry entry, DomainId target)
+/// take_leaf where nothing about the entry is unusual; it is stored as adjust() has it then. False: nothing was taken.
+[[nodiscard, gnu::always_inline]] inline bool take_usual_leaf(Entry entry, DomainId target)
 {
     // Bits that every domain may set, and a frame of RAM that a domain owns: no rule of admit() is left to ask.
     constexpr std::uint64_t usual = Entry::present | Entry::writable | Entry::user | Entry::accessed | Entry::dirty |
                                     Entry::global | Entry::available_low | Entry::available_high | Entry::no_execute;
-    if (!(entry.flags() & ~usual) && target < domid_first_reserved) [[likely]] {
-        mm::Frame* const frame = mm::frames.find(entry.frame());
-        if (frame && mm::take_mapping(*frame, target, access_of(entry))) [[likely]]
-            return adjust(entry, 1);
-    }
-    return take_unusual_leaf(space, entry, target);
+    if (entry.flags() & ~usual || target >= domid_first_reserved) [[unlikely]]
+        return false;
+    mm::Frame* const frame = mm::frames.find(entry.frame());
+    return frame && mm::take_mapping(*frame, target, access_of(entry));
+}
+
+inline Result<Entry> take_leaf(Space& space, Entry entry, DomainId target)
+{
+    return take_usual_leaf(entry, target) ? adjust(entry, 1) : take_unusual_leaf(space, entry, target);
 }
 
 inline void drop_leaf(Entry entry)

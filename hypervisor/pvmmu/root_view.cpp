@@ -2,7 +2,7 @@
 #include "pvmmu/root_view.hpp"
 
 #include "base/address_map.hpp"
-#include "mm/allocator.hpp"
+#include "mm/domain_memory.hpp"
 
 namespace rf::pvmmu {
 namespace {
@@ -31,12 +31,12 @@ RootView::~RootView()
                 break;
             }
     }
-    mm::allocator.release(page_, 0);
+    space_->memory.structures.release_frame(page_);
 }
 
 Status RootView::create(Space& space)
 {
-    page_ = TRY(mm::allocator.allocate(0));
+    page_ = TRY(space.memory.structures.allocate_frame());
     space_ = &space;
     slot(page_, first_ours).store(shared_slots[0], relaxed);
     if (space.domain_area.valid())

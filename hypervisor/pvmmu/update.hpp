@@ -85,15 +85,20 @@ inline Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target
     for (int round = 0; round < 4; ++round) {
         Entry const old = detail::load_entry(place);
         Entry const fresh = compute(old);
+        if (!fresh.is_present()) {
+            TRY(admit_absent(fresh, space.end_of_memory));
+            if (!detail::swap_entry(place, old, fresh))
+                continue;
+            drop_leaf(old);
+            return old;
+        }
         Entry const plain = adjust(fresh, 1);
         if (same_mapping(old, plain)) {
             if (detail::swap_entry(place, old, plain))
                 return old;
             continue;
         }
-        if (!fresh.is_present())
-            TRY(admit_absent(fresh, space.end_of_memory));
-        Entry const stored = fresh.is_present() ? TRY(take_leaf(space, fresh, target)) : fresh;
+        Entry const stored = take_usual_leaf(fresh, target) ? plain : TRY(take_unusual_leaf(space, fresh, target));
         if (detail::swap_entry(place, old, stored)) {
             drop_leaf(old);
             return old;

@@ -96,6 +96,13 @@ Unit* Scheduler::best_local(RunQueue& queue, CpuId cpu)
     }
 }
 
+/// Is `rival` so far behind that it need not wait for the turn's end? One that woke is compared with what the running unit has
+/// had by now, one that has waited since a turn of its own with what that had when its turn began.
+bool Scheduler::preempts(Unit const& rival, Unit const& running)
+{
+    return policy::preempts(rival.virtual_time(), rival.woken_ ? running.virtual_time() : running.turn_start_);
+}
+
 /// Does the running unit go on although `rival` waits here?
 bool Scheduler::keeps_cpu(RunQueue const& queue, Unit const& rival, Nanoseconds now) const
 {
@@ -105,7 +112,7 @@ bool Scheduler::keeps_cpu(RunQueue const& queue, Unit const& rival, Nanoseconds 
         return true;
     if (ran >= policy::turn(queue.waiting()))
         return running.virtual_time() < rival.virtual_time();
-    return !policy::preempts(rival.virtual_time(), rival.woken_ ? running.virtual_time() : running.turn_start_);
+    return !preempts(rival, running);
 }
 
 /// When the running unit is to give way to the first that waits, if it runs on until then; its service is charged up to now.
@@ -115,10 +122,10 @@ Nanoseconds Scheduler::turn_end(RunQueue const& queue, Nanoseconds now) const
     Unit const& rival = *queue.first();
     Nanoseconds const end = running.dispatched_ + std::max(policy::turn(queue.waiting()), rate_limit());
     Nanoseconds sooner = end;
-    if (rival.woken_)
-        sooner = now + policy::until_preempts(rival.virtual_time(), running.virtual_time(), running.group().weight());
-    else if (policy::preempts(rival.virtual_time(), running.turn_start_))
+    if (preempts(rival, running))
         sooner = now;
+    else if (rival.woken_) // the running unit's time goes on, and with it the distance
+        sooner = now + policy::until_preempts(rival.virtual_time(), running.virtual_time(), running.group().weight());
     return std::min(end, std::max(sooner, running.dispatched_ + rate_limit()));
 }
 

@@ -91,10 +91,10 @@ void Scheduler::draw_attention(RunQueue& queue, CpuId cpu, Unit const& unit, Nan
         return;
     }
     Unit const& running = *queue.current;
-    bool const preempts = policy::preempts(unit.virtual_time(), unit.woken_ ? running.virtual_time() : running.turn_start_);
-    if (preempts || !queue.slice.armed() || turn_end(queue, now) < queue.slice.deadline())
+    bool const goes_first = preempts(unit, running);
+    if (goes_first || !queue.slice.armed() || turn_end(queue, now) < queue.slice.deadline())
         ask_to_choose(cpu);
-    bool const runs_at_once = preempts && now - running.dispatched_ >= rate_limit();
+    bool const runs_at_once = goes_first && now - running.dispatched_ >= rate_limit();
     if (!runs_at_once && !unit.on_cpu())
         offer(cpu, unit, now);
 }

@@ -94,6 +94,7 @@ private:
     void charge(RunQueue& queue, Nanoseconds now);
     [[nodiscard]] Unit* pick(RunQueue& queue, CpuId cpu, bool previous_may_stay, Nanoseconds now);
     [[nodiscard]] Unit* best_local(RunQueue& queue, CpuId cpu);
+    [[nodiscard]] static bool preempts(Unit const& rival, Unit const& running);
     [[nodiscard]] bool keeps_cpu(RunQueue const& queue, Unit const& rival, Nanoseconds now) const;
     [[nodiscard]] Nanoseconds turn_end(RunQueue const& queue, Nanoseconds now) const;
     [[nodiscard]] Unit* take_from_others(RunQueue& queue, CpuId cpu, VirtualTime limit, bool idle);

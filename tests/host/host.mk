@@ -26,7 +26,7 @@ HOST_FLAGS = -std=c++23 -g1 -fno-exceptions -fno-rtti $(HOST_WATCH) \
 	-fno-strict-aliasing -Wall -Wextra -Werror -Itests/host/fakes/hypervisor -Ihypervisor -Iguest-abi -Itests/host/hypervisor
 
 # tests/host/fakes/injection.cpp stands in front of the allocators.
-HOST_WRAPPED := -Wl,--wrap=_ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm,--wrap=_ZN2rf2mm13heap_allocateEm
+HOST_WRAPPED := -Wl,--wrap=_ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm,--wrap=_ZN2rf2mm13heap_allocateEm,--wrap=_ZN2rf2mm7Account8allocateEm,--wrap=_ZN2rf2mm7Account14allocate_frameEv
 
 # Walks over millions of states.
 HOST_FLAGS_small_scope_test := -O2

@@ -64,4 +64,30 @@ Code read_code(const std::string& image) {
     return code;
 }
 
+std::vector<std::uint64_t> read_words(const std::string& image, const std::string& first, const std::string& end) {
+    std::istringstream symbols{output_of("nm " + image)};
+    std::string address, kind, name, from, to;
+    while (symbols >> address >> kind >> name) {
+        if (name == first) from = address;
+        if (name == end) to = address;
+    }
+    std::istringstream lines{output_of("objdump -s --start-address=0x" + from + " --stop-address=0x" + to + " " + image)};
+    std::string bytes;
+    for (std::string line; std::getline(lines, line);) {
+        if (!line.starts_with(" ff")) continue;
+        // " address 11223344 55667788 11223344 55667788  text": groups of bytes in memory's order
+        std::istringstream groups{line.substr(0, line.find("  "))};
+        std::string group;
+        groups >> group;
+        while (groups >> group) bytes += group;
+    }
+    std::vector<std::uint64_t> words;
+    for (std::size_t at = 0; at + 16 <= bytes.size(); at += 16) {
+        std::uint64_t word = 0;
+        for (int i = 7; i >= 0; --i) word = word << 8 | std::stoul(bytes.substr(at + 2 * static_cast<std::size_t>(i), 2), nullptr, 16);
+        words.push_back(word);
+    }
+    return words;
+}
+
 }  // namespace rf::image

@@ -33,5 +33,7 @@ struct Code {
 [[nodiscard]] std::string output_of(const std::string& command);
 /// Disassembles the image.
 [[nodiscard]] Code read_code(const std::string& image);
+/// The 64-bit words between two symbols.
+[[nodiscard]] std::vector<std::uint64_t> read_words(const std::string& image, const std::string& first, const std::string& end);
 
 }  // namespace rf::image

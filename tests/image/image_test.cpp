@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <regex>
+#include <map>
 #include <set>
 #include <sstream>
 
@@ -54,6 +55,114 @@ TEST(Image, GuestsAreReturnedToByTheDoorsAlone) {
         // back into the hypervisor, but for an NMI that met a guest
         "entry_from_hypervisor", "entry_nmi", "entry_debug", "guarded_from_hypervisor", "guarded_debug"};
     EXPECT_EQ(places, expected);
+}
+
+/// Where the gate to guests' memory is opened and closed (cpu/access_gate.h), by address.
+struct Gate {
+    std::set<std::uint64_t> opens, closes;
+};
+
+Gate read_gate() {
+    Gate gate;
+    const auto words = read_words(RF_IMAGE, "access_sites_start", "access_sites_end");
+    for (std::size_t i = 0; i + 1 < words.size(); i += 2) {
+        EXPECT_TRUE(words[i + 1] == 0xcb || words[i + 1] == 0xca);
+        (words[i + 1] == 0xcb ? gate.opens : gate.closes).insert(words[i]);
+    }
+    return gate;
+}
+
+/// Instructions that may fault, and where they land then.
+std::map<std::uint64_t, std::uint64_t> read_fixups() {
+    const auto words = read_words(RF_IMAGE, "fixup_table_start", "fixup_table_end");
+    std::map<std::uint64_t, std::uint64_t> fixups;
+    for (std::size_t i = 0; i + 1 < words.size(); i += 2) fixups[words[i]] = words[i + 1];
+    return fixups;
+}
+
+/// Walks all ways through the assembly that touches guests' memory, both ways at each branch and with a fault at each access.
+class GateWalk {
+public:
+    void from(const std::string& label, bool open) { go(code().labels.at(label), open); }
+    void run() {
+        while (!ahead_.empty()) {
+            const auto [address, open] = ahead_.back();
+            ahead_.pop_back();
+            step(code().instructions.at(address), open);
+        }
+    }
+    std::size_t accesses() const { return accesses_.size(); }
+    std::size_t leaves() const { return leaves_; }
+    const Gate& gate() const { return gate_; }
+
+private:
+    void go(std::uint64_t address, bool open) {
+        if (seen_.insert({address, open}).second) ahead_.push_back({address, open});
+    }
+    void step(const Instruction& one, bool open) {
+        if (gate_.opens.contains(one.address) || gate_.closes.contains(one.address)) {
+            EXPECT_EQ(one.next - one.address, 3u) << one.function << ": no room for the instruction";
+            return go(one.next, gate_.opens.contains(one.address));
+        }
+        if (const auto fixup = fixups_.find(one.address); fixup != fixups_.end() && !one.returns_to_guest()) {
+            accesses_.insert(one.address);
+            EXPECT_TRUE(open) << one.function << ": " << one.name << ' ' << one.operands;
+            go(fixup->second, open);
+        }
+        const bool ends = one.returns_to_guest() || one.name.starts_with("ret") || one.name == "ud2";
+        if (ends || one.is_call()) {
+            ++leaves_;
+            EXPECT_FALSE(open) << one.function << " goes on to " << one.operands << " with the gate open";
+        }
+        if (one.target != 0 && !one.is_call()) go(one.target, open);
+        if (!ends && !(one.is_jump() && one.target != 0)) go(one.next, open);
+    }
+
+    Gate gate_ = read_gate();
+    std::map<std::uint64_t, std::uint64_t> fixups_ = read_fixups();
+    std::set<std::pair<std::uint64_t, bool>> seen_;
+    std::vector<std::pair<std::uint64_t, bool>> ahead_;
+    std::set<std::uint64_t> accesses_;
+    std::size_t leaves_ = 0;
+};
+
+// SMAP: the gate is open at every access that may fault, closed before anything else is called or returned to, and opened
+// nowhere but in copies and the two short ways of system calls.
+TEST(Image, TheGateToGuestsMemoryIsOpenForCopiesAlone) {
+    GateWalk walk;
+    std::set<std::string> openers;
+    for (const auto address : walk.gate().opens) openers.insert(code().instructions.at(address).function);
+    const std::set<std::string> expected{"guest_copy", "guest_copy_words", "guest_copy_dword", "guest_clear", "guest_put_interrupted",
+                                         "guest_put_interrupted_with_error", "entry_bounce_quickly", "entry_iret_quickly",
+                                         "guarded_bounce_quickly", "guarded_iret_quickly"};
+    EXPECT_EQ(openers, expected);
+    for (const auto& opener : expected)
+        if (opener.starts_with("guest_")) walk.from(opener, false);
+    for (const std::string doors : {"entry_", "guarded_"}) {
+        walk.from(doors + "syscall64", false);
+        walk.from(doors + "syscall32", false);
+        // A guest may set the flag that opens the gate, and these doors keep its flags.
+        for (const std::string door : {"common", "debug", "nmi", "double_fault", "machine_check", "sysenter"}) walk.from(doors + door, true);
+    }
+    walk.run();
+    EXPECT_GE(walk.accesses(), 3u + 32 + 2 + 15 + 2 * 15);
+    EXPECT_GE(walk.leaves(), 30u);
+}
+
+// Spectre, variant 1: a number from a guest that chooses from a table goes through cpu::clamp_index, which is a comparison and
+// SBB of a register with itself. Functions in which each of the tables is looked up:
+TEST(Image, NumbersFromGuestsAreClamped) {
+    std::set<std::string> clamping;
+    const Instruction* before = nullptr;
+    for (const auto& [address, one] : code().instructions) {
+        const auto comma = one.operands.find(',');
+        const bool same = comma != std::string::npos && one.operands.substr(0, comma) == one.operands.substr(comma + 1);
+        if (one.name == "sbb" && same && before != nullptr && before->name.starts_with("cmp")) clamping.insert(one.function);
+        before = &one;
+    }
+    for (const std::string place : {"on_hypercall", "9multicall", "7vcpu_op", "10mmu_update", "14take_reference", "16give_up_ordinary",
+                                    "10EventTable4send", "4Fifo11set_pending", "8Maptrack4find", "2rf6domain4find"})
+        EXPECT_TRUE(std::ranges::any_of(clamping, [&](const std::string& name) { return name.find(place) != std::string::npos; })) << place;
 }
 
 /// What a path has behind it.

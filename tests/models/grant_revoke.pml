@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 /* A guest that ends a grant gets its page back for itself only when nobody maps it; a backend that maps and unmaps from two
    CPUs leaves exactly the marks that its mappings need. The grant's flags are one word that guest and hypervisor change by
-   compare-and-exchange; the pin count is the hypervisor's, under the granter's lock. Rooms: grant/table.cpp, grant/page_hold.cpp.
+   compare-and-exchange; the pin count is the hypervisor's, under the granter's lock. A mapping that was taken out may be used
+   until the flush. Rooms: grant/holding.hpp, grant/table_map.cpp.
 
-   Defects: PLAIN_STORE   the hypervisor writes the word without comparing
-            UNMARK_FIRST  the mark goes before the mapping */
+   Defects: PLAIN_STORE    the hypervisor writes the word without comparing
+            UNMARK_FIRST   the mark goes before the mapping
+            FLUSH_AT_LAST  the mark goes before the mapping is forgotten */
 
 #define permit 1
 #define in_use 2
 
 byte flags = permit;
-byte pins, mappings;
+byte pins, mappings, stale;  /* stale: taken out, but a processor may still use it */
 bool reused;   /* the guest has its page back and writes secrets to it */
 bool lock;
 
@@ -25,6 +27,17 @@ inline compare_exchange(expected, wanted, ok)
         :: else -> ok = false
         fi
     }
+}
+
+inline let_go()
+{
+    acquire();
+    pins--;
+    if
+    :: pins == 0 -> atomic { flags = flags & ~in_use }
+    :: else -> skip
+    fi;
+    release()
 }
 
 active [2] proctype Backend()
@@ -62,23 +75,17 @@ active [2] proctype Backend()
     fi;
     assert(!reused);  /* the backend uses the page */
 #ifdef UNMARK_FIRST
-    acquire();
-    pins--;
-    if
-    :: pins == 0 -> atomic { flags = flags & ~in_use }
-    :: else -> skip
-    fi;
-    release();
+    let_go();
     mappings--;
 #else
-    acquire();
-    mappings--;
-    pins--;
-    if
-    :: pins == 0 -> atomic { flags = flags & ~in_use }
-    :: else -> skip
-    fi;
-    release();
+    atomic { mappings--; stale++ };
+#ifdef FLUSH_AT_LAST
+    let_go();
+    stale--;
+#else
+    stale--;  /* the flush */
+    let_go();
+#endif
 #endif
 done:
     skip
@@ -97,7 +104,7 @@ active proctype Granter()
         :: else ->
             compare_exchange(seen, 0, ok);
             if
-            :: ok -> reused = true; assert(mappings == 0); break
+            :: ok -> reused = true; assert(mappings + stale == 0); break
             :: else -> skip
             fi
         fi
@@ -105,4 +112,4 @@ active proctype Granter()
     od
 }
 
-ltl private_pages_stay_private { [] !(reused && mappings > 0) }
+ltl private_pages_stay_private { [] !(reused && mappings + stale > 0) }

@@ -20,9 +20,11 @@ struct Case {
 
 const Case cases[] = {
     {"event_delivery", ""},   {"event_delivery", "CHECK_BEFORE_BLOCK"},   {"event_delivery", "CLEAR_AFTER_SCAN"},
+    {"iret_unmask", ""},      {"iret_unmask", "SENDER_LOOKS_AT_MASK"},    {"iret_unmask", "INTERRUPT_FIRST"},
     {"type_transition", ""},  {"type_transition", "STAMP_TOO_EARLY"},     {"type_transition", "FLUSHED_AT_STAMP"},
     {"type_transition", "NO_FLUSH"},
     {"grant_revoke", ""},     {"grant_revoke", "PLAIN_STORE"},            {"grant_revoke", "UNMARK_FIRST"},
+    {"grant_revoke", "FLUSH_AT_LAST"},
     {"backend_restart", ""},  {"backend_restart", "CLOSED_BEFORE_UNMAP"}, {"backend_restart", "FORGETS"},
 };
 

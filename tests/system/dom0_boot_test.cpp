@@ -51,8 +51,8 @@ constexpr Combination combinations[] = {
     {"BiosPcOldCpuSmall", Firmware::bios, "pc", 1, 512, "qemu64", QemuVersion::installed, Ending::reboot, Packing::gzip},
     {"UefiQ35Large", Firmware::ovmf, "q35", 4, 6144, "max,-smap,-la57", QemuVersion::installed, Ending::reboot, Packing::zstd},
     {"UefiPcNehalem", Firmware::ovmf, "pc", 2, 1024, "Nehalem", QemuVersion::installed, Ending::power_off, Packing::lz4, serial_without_interrupt, true},
-    {"BiosPcFourCpusQemu10", Firmware::bios, "pc", 4, 4096, "max,-smap,-la57", QemuVersion::backports_10, Ending::power_off, Packing::elf, "xpti=dom0=no spec-ctrl=rsb,verw,bhb"},
-    {"BiosQ35SmapQemu10", Firmware::bios, "q35", 2, 4096, "max,-la57", QemuVersion::backports_10, Ending::reboot},
+    {"BiosPcFourCpusQemu10", Firmware::bios, "pc", 4, 4096, "max,-la57", QemuVersion::backports_10, Ending::power_off, Packing::elf, "smap xpti=dom0=no spec-ctrl=rsb,verw,bhb"},
+    {"BiosQ35SmapQemu10", Firmware::bios, "q35", 2, 4096, "max,-la57", QemuVersion::backports_10, Ending::reboot, Packing::xz, "smap"},
     {"BiosQ35Smap", Firmware::bios, "q35", 2, 3072, "max,-la57", QemuVersion::installed, Ending::power_off},
 };
 
@@ -166,13 +166,25 @@ protected:
             const auto answers = Monitor(monitor()).ask(questions);
             ASSERT_TRUE(answers) << answers.error().message;
             const bool user_program = (*answers)[1].find("CPL=3") != std::string::npos && (*answers)[1].find("RIP=0000") != std::string::npos;
-            if (user_program) seen.assign(answers->begin() + 2, answers->end() - 1);
+            if (user_program) {
+                seen.assign(answers->begin() + 2, answers->end() - 1);
+                keeps_its_hands_off_guests_memory((*answers)[1]);
+            }
         }
         run("kill $(jobs -p)");
         ASSERT_EQ(seen.size(), 5u) << "the processor was never found in a program";
         const auto is_mapped = [](const std::string& answer) { return answer.starts_with("gpa:"); };
         EXPECT_TRUE(is_mapped(seen[0]) && is_mapped(seen[1])) << seen[0] << seen[1];
         for (int i = 2; i < 5; ++i) EXPECT_EQ(is_mapped(seen[i]), !GetParam().apart) << i << ": " << seen[i];
+    }
+
+    /// CR4.SMAP, where it was asked for.
+    static void keeps_its_hands_off_guests_memory(const std::string& registers) {
+        constexpr auto smap = 1u << 21;
+        const auto at = registers.find("CR4=");
+        ASSERT_NE(at, std::string::npos) << registers;
+        const bool wanted = std::string_view{GetParam().hypervisor_arguments}.starts_with("smap");
+        EXPECT_EQ((std::stoul(registers.substr(at + 4, 8), nullptr, 16) & smap) != 0, wanted);
     }
 
     void ends() {

@@ -76,6 +76,8 @@ const std::vector<Target>& targets() {
         {"M9", "mmu_update, per entry, 128 entries of one table", 0.5, 0.3, ""},
         {"M9.unmap_map", "the same, entries to and from nothing", 0.5, 0.3, ""},
         {"M9.single", "mmu_update of one entry", no, no, ""},
+        {"M9.stored", "xchg on an entry, carried out by the hypervisor", no, no, ""},
+        {"M9.touched", "an entry cleared by xchg, and set by mmu_update", no, no, ""},
         {"M10", "pin and unpin of a level-1 table, 512 present, per entry and act", 0.5, 0.3, ""},
         {"M10.pin", "of that, the pin, per entry", no, no, ""},
         {"M11", "base pointer switch", 0.5, 0.35, ""},

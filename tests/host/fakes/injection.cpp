@@ -16,8 +16,20 @@ namespace rf::injection {
 
 Control control;
 
+namespace {
+/// Who asked an account, while it asks the allocators.
+thread_local void const* asked_by = nullptr;
+
+struct Asking {
+    explicit Asking(void const* caller) { asked_by = caller; }
+    ~Asking() { asked_by = nullptr; }
+};
+} // namespace
+
 bool fails(Watch kind, void const* caller)
 {
+    if (asked_by)
+        caller = asked_by;
     if (control.watch != kind || ++control.steps != control.fail_at)
         return false;
     char text[400] = "";
@@ -106,6 +118,20 @@ Result<Mfn> __wrap__ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm(FrameAll
     if (rf::injection::fails(rf::injection::Watch::allocations, __builtin_return_address(0)))
         return rf::fail(rf::Errno::enomem);
     return __real__ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm(allocator, order, contents, address_bits, from_claim);
+}
+
+Result<Mfn> __real__ZN2rf2mm7Account14allocate_frameEv(rf::mm::Account*);
+Result<Mfn> __wrap__ZN2rf2mm7Account14allocate_frameEv(rf::mm::Account* account)
+{
+    rf::injection::Asking const asking(__builtin_return_address(0));
+    return __real__ZN2rf2mm7Account14allocate_frameEv(account);
+}
+
+void* __real__ZN2rf2mm7Account8allocateEm(rf::mm::Account*, std::size_t bytes);
+void* __wrap__ZN2rf2mm7Account8allocateEm(rf::mm::Account* account, std::size_t bytes)
+{
+    rf::injection::Asking const asking(__builtin_return_address(0));
+    return __real__ZN2rf2mm7Account8allocateEm(account, bytes);
 }
 
 void* __real__ZN2rf2mm13heap_allocateEm(std::size_t bytes);

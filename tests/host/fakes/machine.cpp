@@ -47,6 +47,8 @@ void flush_cpus(CpuMask cpus, FlushRange range)
 {
     ++fake_tlb.requests;
     fake_tlb.last_asked = cpus.bits();
+    if (fake_tlb.watch)
+        fake_tlb.watch();
     if (range.pages == 0)
         cpus.for_each(flushed_everything);
 }

@@ -7,6 +7,7 @@
 #include "base/types.hpp"
 
 #include <array>
+#include <functional>
 
 namespace rf::cpu {
 
@@ -16,6 +17,7 @@ struct FakeTlb {
     Atomic<std::uint64_t> online{1};
     Atomic<unsigned> requests{0};      ///< calls of flush_cpus
     Atomic<std::uint64_t> last_asked{0}; ///< CPUs of the last one
+    std::function<void()> watch;       ///< called at the beginning of each; for tests of one thread
 };
 
 inline FakeTlb fake_tlb;

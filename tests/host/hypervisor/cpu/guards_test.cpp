@@ -3,6 +3,8 @@
 // wants. A row for each generation whose answer differs from its neighbours'.
 #include "cpu/guards.hpp"
 
+#include "cpu/control.hpp"
+
 #include <gtest/gtest.h>
 
 namespace rf::cpu {
@@ -102,6 +104,20 @@ TEST(Guards, DoorsAreGuardedOnlyWhereThereIsWorkAtThem)
     EXPECT_TRUE((Guards{.buffers = true}.at_doors()));
     EXPECT_TRUE((Guards{.branches = BranchGuard::each_entry}.at_doors()));
     EXPECT_EQ((Guards{.branches = BranchGuard::always, .history_by_register = true}.speculation_control()), 0x401u);
+}
+
+// SMAP: used wherever it is, but under an emulator only for those who ask.
+TEST(AccessGate, IsUsedWhereItIs)
+{
+    Features features;
+    for (Setting const wish : {Setting::automatic, Setting::on, Setting::off})
+        EXPECT_FALSE(wants_access_gate(features, wish)) << "there is none";
+    features.smap = true;
+    EXPECT_TRUE(wants_access_gate(features, Setting::automatic));
+    EXPECT_FALSE(wants_access_gate(features, Setting::off));
+    features.emulated = true;
+    EXPECT_FALSE(wants_access_gate(features, Setting::automatic));
+    EXPECT_TRUE(wants_access_gate(features, Setting::on));
 }
 
 } // namespace

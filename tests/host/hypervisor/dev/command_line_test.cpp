@@ -156,6 +156,16 @@ TEST(CommandLine, TakesMeasuresAgainstSpeculationInXensWords)
     EXPECT_EQ(o->complaints.size(), 2u);
 }
 
+TEST(CommandLine, SmapIsLeftToUsOrNot)
+{
+    using cpu::Setting;
+    EXPECT_EQ(parse("")->smap, Setting::automatic);
+    EXPECT_EQ(parse("smap")->smap, Setting::on);
+    EXPECT_EQ(parse("no-smap")->smap, Setting::off);
+    EXPECT_EQ(parse("smap=off")->smap, Setting::off);
+    EXPECT_EQ(parse("smap=perhaps")->complaints.size(), 1u);
+}
+
 TEST(CommandLine, NamesWhatItDoesNotKnow)
 {
     auto const o = parse("  iommu=force  no-vpmu maxcpus=3 maxcpus=many /not/the/image ");

@@ -223,7 +223,7 @@ TEST(EventBinding, AnIdIsRegisteredOnce)
 {
     Guest guest(1);
     RecordingSink sink;
-    EventTable twin(DomainId{1}, sink);
+    EventTable twin(DomainId{1}, sink, guest.owner.memory.structures);
     EXPECT_TRUE(fails_with(twin.init(guest.page, 100, 1), Errno::eexist));
     EXPECT_TRUE(registry.find(DomainId{1}));
     EXPECT_TRUE(fails_with(registry.find(DomainId{4}), Errno::esrch));

@@ -107,7 +107,7 @@ TEST(EventLifecycle, AnAbandonedTableCanBeDestroyed)
     Mfn const frame = owner.memory.allocate_shared().value();
     {
         RecordingSink sink;
-        EventTable table(DomainId{3}, sink);
+        EventTable table(DomainId{3}, sink, owner.memory.structures);
         ASSERT_TRUE(table.init(direct_as<xen::shared_info>(frame), 1023, 1));
     }
     EXPECT_TRUE(fails_with(registry.find(DomainId{3}), Errno::esrch));

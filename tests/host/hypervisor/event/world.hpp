@@ -43,7 +43,7 @@ public:
 class Guest {
 public:
     explicit Guest(std::uint16_t id, unsigned vcpu_count = 2, Port max_port = 0x1ffff)
-        : owner(DomainId{id}), table(DomainId{id}, sink)
+        : owner(DomainId{id}), table(DomainId{id}, sink, owner.memory.structures)
     {
         shared_frame = owner.memory.allocate_shared().value();
         page = direct_as<xen::shared_info>(shared_frame);

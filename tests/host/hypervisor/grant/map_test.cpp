@@ -33,9 +33,9 @@ TEST_F(GrantMap, WritableMappingAndItsEnd)
     EXPECT_EQ(Owner::references(frame), 2u);
     EXPECT_EQ(writable_uses(frame), 1u);
     auto const& entry = user.tables.entries.at({pvmmu::GrantAddress::linear, 0x7000});
-    EXPECT_EQ(entry.frame, frame);
-    EXPECT_TRUE(entry.writable);
-    EXPECT_FALSE(entry.user);
+    EXPECT_EQ(entry.frame(), frame);
+    EXPECT_TRUE(entry.is_writable());
+    EXPECT_FALSE(entry.has(pvmmu::Entry::user));
     EXPECT_EQ(user.unmap(op.handle, 0x7000), xen::GNTST_okay);
     EXPECT_EQ(granter.flags(8), access_only);
     expect_untouched();
@@ -48,9 +48,9 @@ TEST_F(GrantMap, FlagsReachThePageTable)
                              0x123458);
     ASSERT_EQ(op.status, xen::GNTST_okay);
     auto const& entry = user.tables.entries.at({pvmmu::GrantAddress::machine_entry, 0x123458});
-    EXPECT_FALSE(entry.writable);
-    EXPECT_TRUE(entry.user);
-    EXPECT_EQ(entry.guest_bits, 5);
+    EXPECT_FALSE(entry.is_writable());
+    EXPECT_TRUE(entry.has(pvmmu::Entry::user));
+    EXPECT_EQ(entry.flags() & pvmmu::Entry::available_low, 5u << 9);
     EXPECT_EQ(granter.flags(8), in_read);
     EXPECT_EQ(writable_uses(frame), 0u);
     EXPECT_EQ(user.unmap(op.handle, 0x123458), xen::GNTST_okay);

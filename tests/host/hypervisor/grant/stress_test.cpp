@@ -23,16 +23,23 @@ TEST(GrantStress, ManyUsersOfFewGrants)
         Mfn const own = user.owner.frame();
         for (unsigned count = 0; count < 6000; ++count) {
             std::uint32_t const ref = random() % frames.size();
-            std::uint64_t const address = (seed * 1000ull + count % 50) << page_shift;
-            auto const op = user.map(granter, ref, random() % 2 ? host : host_read_only, address);
+            std::array<xen::gnttab_map_grant_ref, 4> maps{};
+            auto const asked = std::span(maps).first(1 + random() % maps.size());
+            for (unsigned i = 0; i < asked.size(); ++i)
+                asked[i] = {(seed * 1000ull + count % 50 * maps.size() + i) << page_shift, random() % 2 ? host : host_read_only,
+                            static_cast<std::uint32_t>(random() % frames.size()), 0, 1, ~0u, 0};
+            user.table.map(granter.table, user.tables, asked);
             auto const status = copy(user.id(), {granter.table, CopyEnd::Kind::grant, ref, 0},
                                      {user.table, CopyEnd::Kind::frame, own.value, 0}, 16);
             copied += status == xen::GNTST_okay;
-            if (op.status != xen::GNTST_okay)
-                continue;
-            ++mapped;
-            EXPECT_EQ(user.unmap(op.handle, address), xen::GNTST_okay);
-            EXPECT_EQ(user.unmap(op.handle, address), xen::GNTST_bad_handle);
+            std::vector<xen::gnttab_unmap_grant_ref> unmaps;
+            for (auto const& op : asked)
+                if (op.status == xen::GNTST_okay)
+                    unmaps.insert(unmaps.end(), 2, {op.host_addr, 0, op.handle, 1});
+            mapped += static_cast<unsigned>(unmaps.size()) / 2;
+            user.table.unmap(user.tables, unmaps);
+            for (std::size_t i = 0; i < unmaps.size(); ++i)
+                EXPECT_EQ(unmaps[i].status, i % 2 ? xen::GNTST_bad_handle : xen::GNTST_okay);
         }
     };
     {

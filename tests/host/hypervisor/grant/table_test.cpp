@@ -48,11 +48,11 @@ TEST(GrantTableFrames, GrowOnDemandUpToTheLimit)
 TEST(GrantTableFrames, LimitsAreChecked)
 {
     Owner owner(DomainId{1});
-    GrantTable table(DomainId{1});
-    EXPECT_FALSE(table.init(owner.memory, 0, 1));
-    EXPECT_FALSE(table.init(owner.memory, GrantTable::frames_ceiling + 1, 1));
-    EXPECT_FALSE(table.init(owner.memory, 1, Maptrack::max_frames + 1));
-    EXPECT_TRUE(table.init(owner.memory, 1, 1));
+    GrantTable table(owner.memory);
+    EXPECT_FALSE(table.init(0, 1));
+    EXPECT_FALSE(table.init(GrantTable::frames_ceiling + 1, 1));
+    EXPECT_FALSE(table.init(1, Maptrack::max_frames + 1));
+    EXPECT_TRUE(table.init(1, 1));
     Budget budget(10000);
     EXPECT_EQ(table.release_all(budget), Progress::done);
 }

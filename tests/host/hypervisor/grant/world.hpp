@@ -5,7 +5,10 @@
 #include "../event/machine.hpp"
 #include "grant/copy.hpp"
 #include "grant/table.hpp"
+#include "mm/page_ref.hpp"
 
+#include <atomic>
+#include <functional>
 #include <map>
 #include <mutex>
 #include <vector>
@@ -15,42 +18,56 @@ namespace rf::grant_tests {
 using namespace rf::grant;
 using testing_machine::Owner;
 
-/// Page tables as a map from place to entry. Like the real ones they refuse to take out what is not there.
+/// Page tables as a map from place to entry. Like the real ones they refuse to take out what is not there. Entries here count
+/// nothing: what goes over to them is given back at once and taken again when they leave, so that the counts which a test sees
+/// are those of the grants. Until the flush nobody may have given anything back.
 class RecordingTables final : public PageTables {
 public:
-    Status install(pvmmu::GrantPlace place, pvmmu::GrantEntry const& entry) override
+    void open() override { mutex.lock(); }
+    void close() override { mutex.unlock(); }
+    bool install(pvmmu::GrantPlace place, pvmmu::Entry entry) override
     {
-        std::lock_guard const guard(mutex);
         if (refuse_install)
-            return fail(Errno::einval);
+            return false;
+        EXPECT_GT(Owner::references(entry.frame()), 1u) << "the counts of grant and entry";
         entries.insert_or_assign(key(place), entry);
-        return {};
+        mm::drop_mapping(mm::frames[entry.frame()], access_of(entry.is_writable()));
+        return true;
     }
-    Status remove(pvmmu::GrantPlace place, Mfn frame, bool writable) override
+    bool remove(pvmmu::GrantPlace place, Mfn frame, bool writable) override
     {
-        std::lock_guard const guard(mutex);
         auto const found = entries.find(key(place));
-        if (found == entries.end() || found->second.frame != frame || found->second.writable != writable)
-            return fail(Errno::einval);
+        if (found == entries.end() || found->second.frame() != frame || found->second.is_writable() != writable)
+            return false;
         // The entry leaves the tables while somebody still keeps the frame alive.
         EXPECT_GT(Owner::references(frame), 0u);
+        EXPECT_TRUE(mm::take_mappings(frame, mm::frames[frame].owner_id(), access_of(writable), 1));
         entries.erase(found);
-        return {};
+        return true;
     }
+    void flush() override
+    {
+        ++flushes;
+        if (at_flush)
+            at_flush();
+    }
+    static mm::MappingAccess access_of(bool writable) { return writable ? mm::MappingAccess::write : mm::MappingAccess::read; }
     using Key = std::pair<pvmmu::GrantAddress, std::uint64_t>;
     static Key key(pvmmu::GrantPlace place) { return {place.kind, place.address}; }
 
     std::mutex mutex;
-    std::map<Key, pvmmu::GrantEntry> entries;
+    std::map<Key, pvmmu::Entry> entries;
     bool refuse_install = false;
+    std::atomic<unsigned> flushes = 0;
+    std::function<void()> at_flush; ///< what a test looks at while the entries are being forgotten
 };
 
 class Party {
 public:
     explicit Party(std::uint16_t id, std::uint32_t max_frames = 4, std::uint32_t max_maptrack = 4)
-        : owner(DomainId{id}), table(DomainId{id})
+        : owner(DomainId{id}), table(owner.memory)
     {
-        Status const made = table.init(owner.memory, max_frames, max_maptrack);
+        Status const made = table.init(max_frames, max_maptrack);
         EXPECT_TRUE(made);
     }
     ~Party() { release_all(); }
@@ -82,12 +99,14 @@ public:
         op.ref = ref;
         op.dom = granter.id().value;
         op.handle = ~0u;
-        op.status = table.map(granter.table, tables, op);
+        table.map(granter.table, tables, {&op, 1});
         return op;
     }
     xen::grant_status unmap(xen::grant_handle_t handle, std::uint64_t address = 0x1000, std::uint64_t bus_address = 0)
     {
-        return table.unmap(tables, {address, bus_address, handle, 0});
+        xen::gnttab_unmap_grant_ref op{address, bus_address, handle, 0};
+        table.unmap(tables, {&op, 1});
+        return static_cast<xen::grant_status>(op.status);
     }
 
     Owner owner;

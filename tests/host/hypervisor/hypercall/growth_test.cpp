@@ -46,6 +46,7 @@ protected:
         start_frames = before;
         start(greedy);
     }
+    [[nodiscard]] mm::Account const& account() const { return greedy.domain->memory.structures; }
     /// Frames that the machine has lost to the domain, besides those that it owns.
     [[nodiscard]] std::uint64_t overhead() const { return start_frames - mm::allocator.free_frames() - frames_each; }
 
@@ -140,6 +141,27 @@ TEST_F(Growth, EndsWhereTheLimitsAre)
               << " at most\n";
     EXPECT_LE(at_first * page_size, most_at_first);
     EXPECT_LE(at_last * page_size, most_at_last);
+    // All of it is charged: what the account has not is rounding, the rest of frames that pieces of other owners share.
+    std::cout << "charged: " << account().used() << " of " << account().limit() << " bytes\n";
+    EXPECT_LE(account().used(), account().limit());
+    EXPECT_GE(account().used() + 4 * page_size, at_last * page_size);
+    EXPECT_LE(account().used(), at_last * page_size + 2 * page_size);
+}
+
+/// A domain whose account is full gets no more, whatever its own limits say, and nobody else notices.
+TEST_F(Growth, EndsWhereTheAccountIsFull)
+{
+    make_greedy(1);
+    std::uint64_t const full = account().used() + 3 * page_size;
+    greedy.domain->memory.structures.set_limit(full);
+    EXPECT_EQ(take_ports(), error(Errno::enomem));
+    EXPECT_LT(ports, 1022u);
+    EXPECT_NE(take_grant_frames(64), xen::GNTST_okay);
+    EXPECT_NE(take_mappings(1024), xen::GNTST_okay);
+    EXPECT_LE(account().used(), full);
+    xen::evtchn_alloc_unbound request{domid_self.value, domid_self.value, 0};
+    EXPECT_EQ(run(a, hypercall::event_channel_op, {xen::EVTCHNOP_alloc_unbound, address(&request)}), 0);
+    EXPECT_TRUE(a.domain->grants.grow_to(2));
 }
 
 TEST_F(Growth, OfEachVcpu)
@@ -154,6 +176,7 @@ TEST_F(Growth, OfEachVcpu)
     make_greedy(1 + more);
     take_event_words();
     std::uint64_t const bytes = (overhead() - of_one) * page_size / more;
+    EXPECT_LE(account().used(), account().limit());
     std::cout << "each further vCPU: " << bytes << " bytes\n";
     EXPECT_LE(bytes, most_for_a_vcpu);
 }

@@ -235,6 +235,15 @@ inline void add_grant_cases(std::vector<Case>& all)
                            (*unmaps)[i] = {(*maps)[i].host_addr, 0, (*maps)[i].handle, 1};
                        return scene.grants(scene.b, xen::GNTTABOP_unmap_grant_ref, unmaps);
                    }});
+    all.push_back({"map and unmap_grant_ref, one", granted, [=](Scene& scene) {
+                       auto* const map = scene.put(std::array<xen::gnttab_map_grant_ref, 1>{});
+                       (*map)[0] = {20 * page_size, xen::GNTMAP_host_map, 8, scene.a.id().value, 1, 0, 0};
+                       if (!scene.grants(scene.b, xen::GNTTABOP_map_grant_ref, map))
+                           return false;
+                       auto* const unmap = scene.put(std::array<xen::gnttab_unmap_grant_ref, 1>{});
+                       (*unmap)[0] = {(*map)[0].host_addr, 0, (*map)[0].handle, 1};
+                       return scene.grants(scene.b, xen::GNTTABOP_unmap_grant_ref, unmap);
+                   }});
     all.push_back({"copy", granted, [](Scene& scene) {
                        std::array<xen::gnttab_copy, 2> copies{};
                        for (auto& copy : copies) {

@@ -106,31 +106,37 @@ private:
     }
     void map_grant()
     {
-        xen::gnttab_map_grant_ref request{};
-        request.flags = xen::GNTMAP_host_map | (roll(2) ? xen::GNTMAP_readonly : 0u) | (roll(3) ? 0u : xen::GNTMAP_contains_pte);
-        request.host_addr = request.flags & xen::GNTMAP_contains_pte ? machine(table_of(1), roll(8)) : (32 + roll(8)) * page_size;
-        request.ref = first_ref + roll(granted_frames);
-        request.dom = other_.load(relaxed);
-        (void)run(hypercall::grant_table_op, {xen::GNTTABOP_map_grant_ref, address(&request), 1});
-        if (request.status != xen::GNTST_okay)
-            return;
-        ++mappings_;
-        mapped_.push_back(request);
+        std::array<xen::gnttab_map_grant_ref, 4> requests{};
+        unsigned const count = 1 + roll(static_cast<unsigned>(requests.size()));
+        for (auto& request : requests) {
+            request.flags = xen::GNTMAP_host_map | (roll(2) ? xen::GNTMAP_readonly : 0u) | (roll(3) ? 0u : xen::GNTMAP_contains_pte);
+            request.host_addr = request.flags & xen::GNTMAP_contains_pte ? machine(table_of(1), roll(8)) : (32 + roll(8)) * page_size;
+            request.ref = first_ref + roll(granted_frames);
+            request.dom = other_.load(relaxed);
+        }
+        (void)run(hypercall::grant_table_op, {xen::GNTTABOP_map_grant_ref, address(requests.data()), count});
+        for (unsigned i = 0; i < count; ++i)
+            if (requests[i].status == xen::GNTST_okay) {
+                ++mappings_;
+                mapped_.push_back(requests[i]);
+            }
     }
     void unmap_grant()
     {
-        if (mapped_.empty())
-            return;
-        std::swap(mapped_[roll(static_cast<unsigned>(mapped_.size()))], mapped_.back());
-        xen::gnttab_map_grant_ref const mapping = mapped_.back();
-        mapped_.pop_back();
-        xen::gnttab_unmap_grant_ref request{mapping.host_addr, 0, mapping.handle, 0};
-        (void)run(hypercall::grant_table_op, {xen::GNTTABOP_unmap_grant_ref, address(&request), 1});
-        if (request.status != xen::GNTST_okay) { // the entry was overwritten: without it
-            request.host_addr = 0;
-            request.dev_bus_addr = 0;
-            (void)run(hypercall::grant_table_op, {xen::GNTTABOP_unmap_grant_ref, address(&request), 1});
+        std::array<xen::gnttab_unmap_grant_ref, 4> requests{};
+        unsigned count = 0;
+        for (unsigned const most = 1 + roll(static_cast<unsigned>(requests.size())); count < most && !mapped_.empty(); ++count) {
+            std::swap(mapped_[roll(static_cast<unsigned>(mapped_.size()))], mapped_.back());
+            requests[count] = {mapped_.back().host_addr, 0, mapped_.back().handle, 0};
+            mapped_.pop_back();
         }
+        (void)run(hypercall::grant_table_op, {xen::GNTTABOP_unmap_grant_ref, address(requests.data()), count});
+        for (unsigned i = 0; i < count; ++i)
+            if (requests[i].status != xen::GNTST_okay) { // the entry was overwritten: without it
+                requests[i].host_addr = 0;
+                requests[i].dev_bus_addr = 0;
+                (void)run(hypercall::grant_table_op, {xen::GNTTABOP_unmap_grant_ref, address(&requests[i]), 1});
+            }
     }
     void set_descriptors()
     {

@@ -3,6 +3,7 @@
 // may change its kind only after every processor has forgotten the old one, and before anybody can use the new one.
 #include "world.hpp"
 
+#include <array>
 #include <atomic>
 #include <thread>
 
@@ -118,6 +119,40 @@ TEST_F(Flush, OfGrantEntriesBeforeTheUnmapIsOver)
               0b100u);
     EXPECT_EQ(back.status, xen::GNTST_okay);
     b.domain->mark_unloaded(2);
+}
+
+TEST_F(Flush, OfManyGrantEntriesBeforeAnyOfThemIsGivenBack)
+{
+    constexpr unsigned count = 20; // more than one chunk
+    start(b);
+    auto* const table = direct_as<xen::grant_entry_v1>(a.domain->grants.frame(0).value());
+    std::array<xen::gnttab_map_grant_ref, count> maps{};
+    for (unsigned i = 0; i < count; ++i) {
+        table[8 + i] = {xen::GTF_permit_access, b.id().value, static_cast<std::uint32_t>(a[40 + i].value)};
+        maps[i] = {(40 + i) * page_size, xen::GNTMAP_host_map, 8 + i, a.id().value, 1, 0, 0};
+    }
+    ASSERT_EQ(run(b, hypercall::grant_table_op, {xen::GNTTABOP_map_grant_ref, address(maps.data()), count}), 0);
+    std::array<xen::gnttab_unmap_grant_ref, count> unmaps{};
+    for (unsigned i = 0; i < count; ++i)
+        unmaps[i] = {maps[i].host_addr, 0, maps[i].handle, 1};
+    unsigned flushes = 0;
+    audits = false;
+    cpu::fake_tlb.watch = [&] {
+        ++flushes;
+        for (unsigned i = 0; i < count; ++i) {
+            bool const entry_there = slot(b[3], 40 + i) != 0;
+            bool const over = !entry_there && state(a[40 + i]).references() == 1;
+            EXPECT_EQ(state(a[40 + i]).references(), over ? 1u : 3u) << "all is there, or an earlier flush was for it";
+            EXPECT_EQ(over, flushes == 2 && i < 16) << i;
+            EXPECT_EQ((table[8 + i].flags & xen::GTF_writing) != 0, !over);
+        }
+    };
+    EXPECT_EQ(run(b, hypercall::grant_table_op, {xen::GNTTABOP_unmap_grant_ref, address(unmaps.data()), count}), 0);
+    cpu::fake_tlb.watch = nullptr;
+    audits = true;
+    EXPECT_EQ(flushes, 2u) << "one for each chunk";
+    for (unsigned i = 0; i < count; ++i)
+        EXPECT_EQ(state(a[40 + i]).references(), 1u);
 }
 
 TEST_F(Flush, NobodyWritesToAFrameWhileAnotherProcessorStillMakesItWritable)

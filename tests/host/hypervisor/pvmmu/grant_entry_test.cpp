@@ -73,6 +73,48 @@ TEST_F(GrantEntries, ByTheAddressOfTheEntry)
     EXPECT_EQ(state(a[40]).references(), 1u);
 }
 
+TEST_F(GrantEntries, OfOneCallLieInManyTables)
+{
+    // Elements of one call remember the table of the one before; they must not take it for theirs.
+    slot(b[40], 0) = 0;
+    ASSERT_EQ(write(b, b[2], 1, entry(b[40], link)), 0);
+    grant(a, 8, b, a[40]);
+    std::uint32_t const by_entry = writable | xen::GNTMAP_contains_pte;
+    struct Element {
+        std::uint32_t flags;
+        std::uint64_t place;
+        Mfn table; ///< where it must come out; invalid: refused
+        unsigned index;
+    };
+    std::vector<Element> const elements{
+        {writable, 50 * page_size, b[3], 50},           {writable, 513 * page_size, b[40], 1},
+        {writable, 51 * page_size, b[3], 51},           {by_entry, machine(b[3], 52), b[3], 52},
+        {by_entry, machine(b[40], 2), b[40], 2},        {by_entry, machine(b[40], 3) + 4, invalid_mfn, 0},
+        {by_entry, machine(b[2], 9), invalid_mfn, 0},   {by_entry, machine(b[3], 53), b[3], 53},
+        {writable, 1024 * page_size, invalid_mfn, 0},   {writable, 54 * page_size, b[3], 54},
+        {by_entry, machine(a[3], 55), invalid_mfn, 0},  {writable, 514 * page_size + 7, b[40], 2},
+        {writable, 1ull << 47, invalid_mfn, 0},         {by_entry, ~0ull, invalid_mfn, 0},
+    };
+    std::vector<xen::gnttab_map_grant_ref> maps;
+    for (Element const& each : elements)
+        maps.push_back({each.place, each.flags, 8, a.id().value, 1, 0, 0});
+    ASSERT_EQ(run(b, hypercall::grant_table_op, {xen::GNTTABOP_map_grant_ref, address(maps.data()), maps.size()}), 0);
+    std::vector<xen::gnttab_unmap_grant_ref> unmaps;
+    for (std::size_t i = 0; i < elements.size(); ++i) {
+        EXPECT_EQ(maps[i].status == xen::GNTST_okay, elements[i].table.valid()) << i;
+        if (maps[i].status != xen::GNTST_okay)
+            continue;
+        EXPECT_EQ(Entry{slot(elements[i].table, elements[i].index)}.frame(), a[40]) << i;
+        if (i != 4) // another came to its place
+            unmaps.push_back({maps[i].host_addr, 0, maps[i].handle, 1});
+    }
+    ASSERT_EQ(run(b, hypercall::grant_table_op, {xen::GNTTABOP_unmap_grant_ref, address(unmaps.data()), unmaps.size()}), 0);
+    for (auto const& op : unmaps)
+        EXPECT_EQ(op.status, xen::GNTST_okay);
+    EXPECT_EQ(state(a[40]).references(), 2u) << "the grant whose entry was overwritten";
+    EXPECT_EQ(slot(b[3], 50) | slot(b[40], 1) | slot(b[40], 2) | slot(b[3], 54), 0u);
+}
+
 TEST_F(GrantEntries, OfPageTablesOnlyToRead)
 {
     grant(a, 8, b, a[3]);

@@ -12,6 +12,8 @@
 
 namespace rf::cpu {
 
+[[nodiscard]] inline std::uint64_t clamp_index(std::uint64_t index, std::uint64_t size) { return index < size ? index : 0; }
+
 /// What answers IN and OUT.
 class PortBus {
 public:
