@@ -17,6 +17,7 @@ public:
         left_ -= units;
         return true;
     }
+    [[nodiscard]] constexpr std::uint32_t left() const { return left_; }
     [[nodiscard]] constexpr bool exhausted() const { return left_ == 0; }
 
 private:

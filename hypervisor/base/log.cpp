@@ -19,12 +19,14 @@ void Line::put(std::string_view text)
 
 void Line::put(Hex number)
 {
-    put("0x");
-    int shift = 60;
-    while (shift > 0 && (number.value >> shift) == 0)
-        shift -= 4;
-    for (; shift >= 0; shift -= 4)
-        put("0123456789abcdef"[number.value >> shift & 15]);
+    char digits[18];
+    std::size_t start = sizeof digits;
+    do
+        digits[--start] = "0123456789abcdef"[number.value & 15];
+    while (number.value >>= 4);
+    digits[--start] = 'x';
+    digits[--start] = '0';
+    put(std::string_view(digits + start, sizeof digits - start));
 }
 
 void Line::put_decimal(std::uint64_t value, bool negative)

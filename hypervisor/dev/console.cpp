@@ -85,9 +85,9 @@ void note_news()
 void put_line(std::string_view line)
 {
     TimeStamp const stamp(system_clock ? system_clock() : 0, timestamps);
-    std::string_view const before = std::exchange(devices.control_line_open, false) ? "\n" : "";
+    std::string_view const before = std::exchange(devices.control_line_open, false) ? "\r\n" : "";
     for (Serial* serial : {&devices.com1, &devices.com2})
-        serial->put_line({before, stamp.text(), line, "\n"});
+        serial->put_line({before, stamp.text(), line});
     devices.screen.put(before);
     for (std::string_view const part : {stamp.text(), line, std::string_view("\n")}) {
         devices.ring.put(part);

@@ -138,17 +138,30 @@ void Serial::put_line(std::initializer_list<std::string_view> parts)
 {
     if (!is_open())
         return;
-    std::size_t bytes = 0;
+    constexpr std::string_view end = "\r\n";
+    std::size_t bytes = end.size();
     for (std::string_view const part : parts)
         bytes += part.size();
     (void)send();
     tell_losses();
-    if (buffered_ && (lost_ > 0 || ring_.room() < 2 * bytes)) {
+    if (buffered_ && (lost_ > 0 || ring_.room() < bytes)) {
         lost_ += bytes;
         return;
     }
     for (std::string_view const part : parts)
-        put(part);
+        put_raw(part);
+    put_raw(end);
+    last_ = '\n';
+    (void)send();
+}
+
+/// Text for which there is room, as it is.
+void Serial::put_raw(std::string_view text)
+{
+    if (buffered_)
+        return ring_.put(text);
+    for (char const c : text)
+        put_byte_and_wait(c);
 }
 
 /// One line where lines are missing, as soon as there is room for it.
@@ -182,9 +195,11 @@ bool Serial::send()
 {
     if (!buffered_)
         return false;
-    for (unsigned sent = 0; !ring_.empty() && sent < bytes_per_go && is_ready(); ++sent) {
-        --fifo_room_;
-        write(data, static_cast<std::uint8_t>(ring_.take()));
+    for (unsigned sent = 0; !ring_.empty() && sent < bytes_per_go && is_ready();) {
+        std::string_view const piece = ring_.take(fifo_room_);
+        cpu::out8_each(static_cast<std::uint16_t>(port_ + data), piece.data(), piece.size());
+        fifo_room_ -= static_cast<unsigned>(piece.size());
+        sent += static_cast<unsigned>(piece.size());
     }
     choose_interrupts();
     return waits();
@@ -196,7 +211,7 @@ void Serial::end_buffering()
         return;
     buffered_ = false;
     while (!ring_.empty())
-        put_byte_and_wait(ring_.take());
+        put_raw(ring_.take(fifo_bytes));
     tell_losses();
     choose_interrupts();
 }

@@ -26,7 +26,7 @@ public:
 
     /// Writes text; a line feed is preceded by a carriage return unless the text has one. What finds no room is lost.
     void put(std::string_view text);
-    /// Writes one line, given in parts, or none of it. Never waits once buffered.
+    /// Writes one line, given in parts without its end, or none of it. Never waits once buffered.
     void put_line(std::initializer_list<std::string_view> parts);
     /// Bytes of text that put takes for certain. A part of the ring is kept for put_line. A port that is dead takes everything.
     [[nodiscard]] std::size_t room() const;
@@ -53,6 +53,7 @@ public:
 private:
     void put_byte(char c);
     void put_byte_and_wait(char c);
+    void put_raw(std::string_view text);
     void tell_losses();
     [[nodiscard]] bool is_ready();
     void choose_interrupts();

@@ -2,9 +2,12 @@
 #pragma once
 /// Bytes on their way to a serial line. Not locked.
 
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
+#include <string_view>
 
 namespace rf::dev {
 
@@ -16,8 +19,24 @@ public:
     [[nodiscard]] std::size_t room() const { return capacity - waiting(); }
     /// There must be room.
     void put(char c) { bytes_[produced_++ % capacity] = c; }
-    /// There must be a byte.
-    [[nodiscard]] char take() { return bytes_[consumed_++ % capacity]; }
+    /// There must be room.
+    void put(std::string_view text)
+    {
+        while (!text.empty()) {
+            std::size_t const piece = std::min<std::size_t>(text.size(), capacity - produced_ % capacity);
+            std::memcpy(&bytes_[produced_ % capacity], text.data(), piece);
+            produced_ += static_cast<std::uint32_t>(piece);
+            text.remove_prefix(piece);
+        }
+    }
+    /// The oldest bytes, at most `most`, as far as they lie side by side; they are gone from the ring.
+    [[nodiscard]] std::string_view take(std::uint32_t most)
+    {
+        std::uint32_t const place = consumed_ % capacity;
+        std::uint32_t const count = std::min({most, waiting(), capacity - place});
+        consumed_ += count;
+        return {&bytes_[place], count};
+    }
 
 private:
     /// A panic empties the ring without the lock, perhaps beside another CPU: then the places may make no sense.

@@ -23,18 +23,26 @@ void report_registers(xen::cpu_user_regs const& regs)
     log::error("  r13 ", Hex{regs.r13}, " r14 ", Hex{regs.r14}, " r15 ", Hex{regs.r15});
 }
 
-/// The top of the guest's stack, and every word of it that looks like an address in the kernel's code.
+/// The top of the guest's stack, and what looks like addresses in the kernel's code further down: few lines, because all this is
+/// one piece of work that the guest asked for.
 void report_stack(std::uint64_t stack_pointer)
 {
-    constexpr unsigned words = 64, shown = 16;
+    constexpr unsigned words = 64, shown = 16, per_line = 4, most_addresses = 12;
     constexpr std::uint64_t kernel_code = 0xffff'ffff'8000'0000ull;
     guest::Array<std::uint64_t> const stack{stack_pointer & ~7ull, words};
-    for (unsigned i = 0; i < words; ++i) {
+    for (unsigned i = 0; i < shown; i += per_line) {
+        std::uint64_t row[per_line];
+        if (!stack.read(i, row, per_line))
+            return;
+        log::error("  stack +", Hex{i * 8ull}, " ", Hex{row[0]}, " ", Hex{row[1]}, " ", Hex{row[2]}, " ", Hex{row[3]});
+    }
+    unsigned found = 0;
+    for (unsigned i = shown; i < words && found < most_addresses; ++i) {
         auto const word = stack.at(i);
         if (!word)
             return;
-        if (i < shown || *word >= kernel_code)
-            log::error("  stack +", Hex{i * 8ull}, " ", Hex{*word}, *word >= kernel_code ? " (code?)" : "");
+        if (*word >= kernel_code && ++found)
+            log::error("  stack +", Hex{i * 8ull}, " ", Hex{*word}, " (code?)");
     }
 }
 

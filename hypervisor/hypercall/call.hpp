@@ -42,6 +42,7 @@ struct Call {
     domain::Domain& domain;        ///< its domain
     xen::cpu_user_regs& registers; ///< hold the arguments: the caller's own, or made up for a multicall entry
     bool in_multicall;
+    std::uint32_t spent = 0;       ///< of pvmmu::units_per_segment, as the handlers of page tables tell: a batch adds it up
 
     [[nodiscard]] std::uint64_t operator[](unsigned index) const { return registers.*argument_registers[index]; }
     /// The low 32 bits, for arguments that the ABI declares as unsigned int.

@@ -6,6 +6,7 @@
 #include "hypercall/handlers.hpp"
 #include "pvcpu/roots.hpp"
 #include "pvmmu/descriptor.hpp"
+#include "pvmmu/tables.hpp"
 #include "xen/trap.h"
 
 namespace rf::hypercall {
@@ -23,6 +24,9 @@ Outcome set_gdt(Call& call)
     Mfn frames[xen::FIRST_RESERVED_GDT_PAGE];
     for (unsigned i = 0; i < pages; ++i)
         frames[i] = Mfn{numbers[i]};
+    Budget budget{pvmmu::units_per_segment};
+    if (pvcpu::judge_gdt(call.vcpu, {frames, pages}, budget) == Progress::more)
+        return Outcome::again(call);
     return Outcome::of(pvcpu::set_gdt(call.vcpu, {frames, pages}, entries));
 }
 

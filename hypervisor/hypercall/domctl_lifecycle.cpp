@@ -93,7 +93,7 @@ Result<Reply> destroydomain(Domain& domain, xen::xen_domctl&)
         domain.pause();
         (void)domain.memory.set_claim(0); // ending a claim cannot fail
     }
-    constexpr std::uint32_t units_per_segment = 384; // of 120 instructions (docs/security/bounds.md)
+    constexpr std::uint32_t units_per_segment = 256; // of 160 instructions (docs/security/bounds.md)
     Budget budget{units_per_segment};
     LockGuard guard(domain.control_lock);
     if (domain::destroy_step(domain, budget) == Progress::more)

@@ -273,6 +273,7 @@ struct Segment {
         }
         apply_chunk(*parties, {copied, size}, budget, segment);
     } while (segment.status && !segment.more && segment.done < count);
+    call.spent = units_per_segment - budget.left();
     return conclude(call, segment, count, sizeof(xen::mmu_update));
 }
 
@@ -369,6 +370,8 @@ namespace {
     case xen::MMUEXT_NEW_USER_BASEPTR:
         return pvcpu::set_user_root(call.vcpu, op.arg1.mfn ? Mfn{op.arg1.mfn} : invalid_mfn, budget);
     case xen::MMUEXT_SET_LDT:
+        if (pvcpu::judge_ldt(call.vcpu, op.arg1.linear_addr, op.arg2.nr_ents, budget) == Progress::more)
+            return Progress::more;
         TRY(pvcpu::set_ldt(call.vcpu, op.arg1.linear_addr, op.arg2.nr_ents));
         return Progress::done;
     case xen::MMUEXT_CLEAR_PAGE:
@@ -417,6 +420,7 @@ namespace {
         if (!segment.more) // what the operation let go is undone before the guest goes on
             segment.more = finish_undoing(call.domain.space, budget) == Progress::more;
     }
+    call.spent = units_per_segment - budget.left();
     return conclude(call, segment, 1, sizeof(xen::mmuext_op));
 }
 
@@ -451,6 +455,7 @@ Outcome mmuext_op(Call& call)
     // What the last operation let go is undone before the guest goes on: it may use the frames for something else.
     if (!segment.more)
         segment.more = finish_undoing(space, budget) == Progress::more;
+    call.spent = units_per_segment - budget.left();
     return conclude(call, segment, count, sizeof(xen::mmuext_op));
 }
 

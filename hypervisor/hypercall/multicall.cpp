@@ -21,6 +21,9 @@ constexpr std::uint32_t entries_per_batch = 64;
 /// lists are not one piece of work. The entry that would go beyond begins the next segment.
 constexpr std::uint64_t elements_per_batch = 128;
 
+/// What entries of one segment may have spent on page tables before another one begins, which may spend a whole segment's budget.
+constexpr std::uint32_t spent_per_batch = 24;
+
 /// Elements that an entry asks for: pages are dearer than entries of page tables.
 [[nodiscard]] std::uint64_t elements_of(xen::multicall_entry const& entry)
 {
@@ -42,7 +45,7 @@ constexpr std::uint64_t elements_per_batch = 128;
 }
 
 /// When the entry is to be continued, its arguments are the next ones.
-[[nodiscard]] Outcome run_entry(Call& call, xen::multicall_entry& entry)
+[[nodiscard]] Outcome run_entry(Call& call, xen::multicall_entry& entry, std::uint32_t& spent)
 {
     if (entry.op == xen::HYPERVISOR_multicall)
         return fail(Errno::einval);
@@ -55,6 +58,7 @@ constexpr std::uint64_t elements_per_batch = 128;
         registers.*argument_registers[i] = entry.args[i];
     Call inner{call.vcpu, call.domain, registers, true};
     Outcome const outcome = handler(inner);
+    spent += inner.spent;
     if (outcome.is_again())
         for (unsigned i = 0; i < 6; ++i)
             entry.args[i] = inner[i];
@@ -69,6 +73,7 @@ Outcome multicall(Call& call)
     guest::Array<xen::multicall_entry> const entries{call[0], count};
     std::uint32_t done = 0;
     std::uint64_t elements = 0;
+    std::uint32_t spent = 0;
     auto const rest = [&] {
         Arguments next = call.arguments();
         next[0] += done * sizeof(xen::multicall_entry);
@@ -84,7 +89,7 @@ Outcome multicall(Call& call)
         if (elements > 0 && elements + more > elements_per_batch)
             return rest();
         elements += std::max<std::uint64_t>(more, 1);
-        Outcome const outcome = run_entry(call, entry);
+        Outcome const outcome = run_entry(call, entry, spent);
         if (outcome.is_again()) {
             if (Status stored = entries.put(done, entry); !stored)
                 return fail(stored.error());
@@ -94,8 +99,8 @@ Outcome multicall(Call& call)
         if (Status stored = guest::copy_out(result_at, static_cast<std::uint64_t>(outcome.result())); !stored)
             return fail(stored.error());
         ++done;
-        // The entry blocked, shut down or descheduled this vCPU: the rest runs when it runs again.
-        if (done < count && cpu::stack_top().work.load(relaxed) != 0)
+        // The entry blocked, shut down or descheduled this vCPU: the rest runs when it runs again. Or it was long.
+        if (done < count && (cpu::stack_top().work.load(relaxed) != 0 || spent > spent_per_batch))
             return rest();
     }
     return Outcome::ok();

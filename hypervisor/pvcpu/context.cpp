@@ -84,9 +84,15 @@ using Context = xen::vcpu_guest_context;
     Mfn gdt[14];
     for (unsigned i = 0; i < 14; ++i)
         gdt[i] = Mfn{context.gdt_frames[i]};
+    Budget budget{pvmmu::units_per_segment};
+    unsigned const gdt_pages = static_cast<unsigned>(std::min<std::uint64_t>((context.gdt_ents + table_entries - 1) / table_entries, 14));
+    if (judge_gdt(vcpu, std::span(gdt).first(gdt_pages), budget) == Progress::more)
+        return fail(Errno::eagain);
     TRY(set_gdt(vcpu, gdt, static_cast<unsigned>(context.gdt_ents)));
     TRY(hold_root(vcpu, &PvState::kernel_root, kernel_root));
     TRY(hold_root(vcpu, &PvState::user_root, root_of(context.ctrlreg[1])));
+    if (judge_ldt(vcpu, context.ldt_base, context.ldt_ents, budget) == Progress::more)
+        return fail(Errno::eagain);
     return set_ldt(vcpu, context.ldt_base, static_cast<unsigned>(context.ldt_ents));
 }
 

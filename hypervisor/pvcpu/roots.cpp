@@ -119,6 +119,29 @@ Status set_gdt(Vcpu& vcpu, std::span<Mfn const> frames, unsigned entries)
     return {};
 }
 
+Progress judge_gdt(Vcpu& vcpu, std::span<Mfn const> frames, Budget& budget)
+{
+    pvmmu::Space& space = vcpu.domain().space;
+    LockGuard guard(space.lock);
+    for (Mfn const mfn : frames)
+        if (pvmmu::judge_descriptor_page(space, mfn, budget) == Progress::more)
+            return Progress::more;
+    return Progress::done;
+}
+
+Progress judge_ldt(Vcpu& vcpu, std::uint64_t base, std::uint64_t entries, Budget& budget)
+{
+    if (!check_ldt(base, entries))
+        return Progress::done;
+    pvmmu::Space& space = vcpu.domain().space;
+    LockGuard guard(space.lock);
+    for (std::uint64_t page = 0; page * table_entries < entries; ++page)
+        if (auto const entry = pvmmu::translate(vcpu.pv.kernel_root, GuestVirtual{base + page * page_size}))
+            if (pvmmu::judge_descriptor_page(space, entry->frame(), budget) == Progress::more)
+                return Progress::more;
+    return Progress::done;
+}
+
 Status check_ldt(std::uint64_t base, std::uint64_t entries)
 {
     constexpr unsigned max_entries = 8192;

@@ -38,6 +38,9 @@ void load_current_root(domain::Vcpu const& vcpu);
 /// set_gdt: `entries` descriptors in `frames`. Checks all before it changes anything. Works on vCPUs that do not run, too.
 /// Errno::einval, Errno::ebusy.
 [[nodiscard]] Status set_gdt(domain::Vcpu& vcpu, std::span<Mfn const> frames, unsigned entries);
+/// Judges the pages of a table ahead of set_gdt or set_ldt, so that those are little work. Progress::more: repeat.
+[[nodiscard]] Progress judge_gdt(domain::Vcpu& vcpu, std::span<Mfn const> frames, Budget& budget);
+[[nodiscard]] Progress judge_ldt(domain::Vcpu& vcpu, std::uint64_t base, std::uint64_t entries, Budget& budget);
 /// What set_ldt refuses: Errno::einval (not page-aligned, out of the guest's space, more than 8192 entries).
 [[nodiscard]] Status check_ldt(std::uint64_t base, std::uint64_t entries);
 /// MMUEXT_SET_LDT: `entries` descriptors at page-aligned guest address `base`. Pages that are not mapped read as null

@@ -25,12 +25,20 @@ using mm::FrameType;
     return {};
 }
 
+/// Checked and found bad. Whoever could write to the frame has made it something else first, or holds it as this.
+[[nodiscard]] bool was_refused(FrameState state)
+{
+    return state.type() == FrameType::descriptor && !state.validated() && state.type_count() == 0;
+}
+
 [[nodiscard]] Status take_use(Frame& frame, Mfn mfn)
 {
     FrameState state = frame.load();
     while (state.type() == FrameType::descriptor && state.validated() && state.type_count() < FrameState::type_count_max)
         if (frame.exchange(state, state.plus_type_uses(1)))
             return {};
+    if (was_refused(state))
+        return fail(Errno::einval);
     FrameState next;
     do {
         if (state.type_count() != 0 || state.partial() || state.type() == FrameType::shared)
@@ -55,6 +63,22 @@ Status take_descriptor_page(Space& space, Mfn mfn)
     if (!taken)
         mm::drop_reference(mfn);
     return taken;
+}
+
+Progress judge_descriptor_page(Space& space, Mfn mfn, Budget& budget)
+{
+    constexpr std::uint32_t cost = 60; // 512 slots are looked at twice: some 14,000 instructions
+    Frame const* frame = mm::frames.find(mfn);
+    if (!frame || frame->owner_id() != space.id)
+        return Progress::done;
+    FrameState const state = frame->load();
+    if (state.type() == FrameType::descriptor || state.type_count() != 0) // judged, or refused at first sight
+        return Progress::done;
+    if (!budget.spend(cost))
+        return Progress::more;
+    if (take_descriptor_page(space, mfn))
+        drop_descriptor_page(mfn);
+    return Progress::done;
 }
 
 void drop_descriptor_page(Mfn mfn)

@@ -2,6 +2,7 @@
 #pragma once
 /// Segment descriptors that guests may install, and frames that hold them (GDT and LDT pages).
 
+#include "base/budget.hpp"
 #include "pvmmu/space.hpp"
 
 namespace rf::pvmmu {
@@ -33,6 +34,9 @@ namespace rf::pvmmu {
 /// Space::lock. Errno::einval, Errno::ebusy.
 [[nodiscard]] Status take_descriptor_page(Space& space, Mfn mfn);
 void drop_descriptor_page(Mfn mfn);
+/// Judges a page ahead of take_descriptor_page, which then is little work, whatever the verdict: it stays as long as nobody can have
+/// written to the page. Progress::more: the budget does not suffice. Needs Space::lock.
+[[nodiscard]] Progress judge_descriptor_page(Space& space, Mfn mfn, Budget& budget);
 
 /// Stores one descriptor into a frame at `offset` (a multiple of 8): into a descriptor page checked, into other writable
 /// memory of the domain checked too. Needs Space::lock. Errno::einval, Errno::ebusy.

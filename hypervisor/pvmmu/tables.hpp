@@ -19,7 +19,7 @@
 namespace rf::pvmmu {
 
 /// What one segment of a call may do here: a unit comes to 300 instructions at worst (docs/security/bounds.md).
-inline constexpr std::uint32_t units_per_segment = 160;
+inline constexpr std::uint32_t units_per_segment = 128;
 
 /// Goes on undoing tables. Progress::more: the budget is used up, call again.
 [[nodiscard]] Progress drain_tables(Space& space, Budget& budget);

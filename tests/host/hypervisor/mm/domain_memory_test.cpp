@@ -2,9 +2,13 @@
 // Teardown walks over a domain's frames while others let go of theirs: what a backend unmaps is freed on its processor, and
 // may be another domain's before the walk has looked at it. Meant to run under the thread sanitizer, too.
 #include "../event/machine.hpp"
+#include "cpu/current.hpp"
+#include "hypercall/memory_trade.hpp"
 
+#include <array>
 #include <set>
 #include <thread>
+#include <vector>
 
 namespace rf::mm_tests {
 namespace {
@@ -49,6 +53,54 @@ TEST(DomainMemory, ItsWalkMeetsFramesThatOthersFree)
     EXPECT_GT(met, 0u);
     EXPECT_EQ(on_list(dying), stay);
     EXPECT_EQ(on_list(next), stay_next);
+}
+
+/// Two processors grow a domain by large extents, in small pieces; each disturbs the other. Nothing is lost, nothing comes twice.
+TEST(DomainMemory, TwoProcessorsTradeAtOnce)
+{
+    testing_machine::ensure();
+    Owner owner(DomainId{33});
+    mm::DomainMemory& memory = owner.memory;
+    constexpr unsigned order = 5, extents = 40;
+    std::array<std::vector<Mfn>, 2> got;
+    auto const grow = [&](unsigned which) {
+        cpu::fake_cpu = which;
+        for (unsigned i = 0; i < extents; ++i) {
+            mm::TradeDesk::Ticket ticket;
+            Mfn first = invalid_mfn;
+            auto const tell = [&](mm::FrameTrade& trade) -> Status {
+                first = Mfn{trade.found()[0]};
+                return {};
+            };
+            auto const fill = [](mm::FrameTrade& trade) -> Status {
+                trade.numbers()[0] = ~0ull;
+                return {};
+            };
+            while (true) {
+                Budget budget{40};
+                auto const progress = hypercall::memory::carry_on(memory, {.wanted_count = 1, .wanted_order = order}, ticket, budget, fill, tell);
+                ASSERT_TRUE(progress);
+                if (*progress == Progress::done)
+                    break;
+                std::this_thread::yield();
+            }
+            got[which].push_back(first);
+        }
+    };
+    {
+        std::jthread const one([&] { grow(0); }), two([&] { grow(1); });
+    }
+    cpu::fake_cpu = 0;
+    EXPECT_EQ(memory.pages(), 2 * extents << order);
+    EXPECT_EQ(memory.under_way(), 0u);
+    std::set<Mfn> all;
+    for (auto const& list : got)
+        for (Mfn const first : list)
+            for (unsigned i = 0; i < 1u << order; ++i) {
+                EXPECT_TRUE(all.insert(first + i).second);
+                EXPECT_TRUE(memory.give_up(first + i));
+            }
+    EXPECT_EQ(memory.pages(), 0u);
 }
 
 } // namespace

@@ -73,6 +73,42 @@ TEST_F(Descriptors, AGdtIsCheckedCountedAndKeptFromTheGuest)
     EXPECT_EQ(map(a, 40 * page_size, entry(a[40], read_write)), 0) << "memory again";
 }
 
+TEST_F(Descriptors, ATableOfManyPagesIsJudgedInPieces)
+{
+    std::vector<std::uint64_t> frames;
+    for (unsigned i = 40; i < 54; ++i) {
+        slot(a[i], 1) = flat_code;
+        frames.push_back(a[i].value);
+    }
+    auto const segments_of = [&](std::int64_t expected) {
+        hypercall::Arguments arguments{address(frames.data()), frames.size() * 512};
+        for (unsigned segments = 1;; ++segments) {
+            auto const outcome = once(a, hypercall::set_gdt, arguments);
+            if (!outcome.is_again()) {
+                EXPECT_EQ(outcome.result(), expected);
+                return segments;
+            }
+            EXPECT_LT(segments, 100u) << "it never ends";
+            arguments = outcome.next_arguments();
+        }
+    };
+    EXPECT_GE(segments_of(0), 5u);
+    EXPECT_EQ(slot(a[53], 1), flat_code_3);
+    EXPECT_EQ(segments_of(0), 1u) << "judged already";
+    ASSERT_EQ(set_gdt({}, 0), 0);
+    // A verdict holds as long as nobody could write.
+    ASSERT_EQ(map(a, 53 * page_size, entry(a[53], read_write)), 0);
+    slot(a[53], 500) = interrupt_gate;
+    ASSERT_EQ(map(a, 53 * page_size, 0), 0);
+    segments_of(error(Errno::einval));
+    EXPECT_EQ(segments_of(error(Errno::einval)), 1u) << "judged already";
+    ASSERT_EQ(map(a, 53 * page_size, entry(a[53], read_write)), 0);
+    slot(a[53], 500) = 0;
+    ASSERT_EQ(map(a, 53 * page_size, 0), 0);
+    segments_of(0);
+    ASSERT_EQ(set_gdt({}, 0), 0);
+}
+
 TEST_F(Descriptors, ABadPageRefusesTheWholeTable)
 {
     slot(a[42], 500) = interrupt_gate;

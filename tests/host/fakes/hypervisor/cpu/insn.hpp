@@ -111,6 +111,11 @@ inline void out8(std::uint16_t port, std::uint8_t v)
     if (fake_ports)
         fake_ports->out(port, 1, v);
 }
+inline void out8_each(std::uint16_t port, void const* from, std::uint64_t count)
+{
+    for (auto const* bytes = static_cast<std::uint8_t const*>(from); count > 0; --count)
+        out8(port, *bytes++);
+}
 inline void out16(std::uint16_t port, std::uint16_t v)
 {
     if (fake_ports)
