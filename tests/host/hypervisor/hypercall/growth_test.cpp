@@ -18,7 +18,11 @@ constexpr std::uint64_t most_at_first = 56 * 1024, most_at_last = 9216 * 1024, m
 
 class Growth : public World {
 protected:
-    Growth() { audits = false; }
+    Growth()
+    {
+        audits = false;
+        log::set_sink([](log::Level, std::string_view line) { EXPECT_EQ(line.find("BUG"), line.npos) << line; });
+    }
     ~Growth() override
     {
         if (greedy.domain) {
@@ -27,6 +31,7 @@ protected:
         }
         domain::reap();
         EXPECT_FALSE(domain::find(greedy_id));
+        log::set_sink([](log::Level, std::string_view) {});
     }
     /// A domain as the toolstack makes it, with 64 frames of memory of its own.
     void make_greedy(unsigned vcpus)
