@@ -182,19 +182,40 @@ Emulation emulate_privileged(Vcpu& vcpu, Registers& regs)
     return Emulation::done;
 }
 
+namespace {
+
+constexpr unsigned forced_cpuid_length = 7;
+
+/// Carries the instruction out if the first seven bytes of `code` are its: ud2a "xen" cpuid.
+[[nodiscard, gnu::always_inline]] inline Emulation answer_forced(Vcpu& vcpu, Registers& regs, std::uint64_t code)
+{
+    constexpr std::uint64_t expected = 0xa2'0f'6e'65'78'0b'0full;
+    constexpr unsigned unused = 64 - 8 * forced_cpuid_length;
+    if (code << unused != expected << unused) [[unlikely]]
+        return Emulation::refused;
+    regs.rip += forced_cpuid_length;
+    answer_cpuid(vcpu, regs);
+    return Emulation::done;
+}
+
+/// At the end of a page there may be no whole word.
+[[nodiscard, gnu::noinline]] Emulation emulate_forced_by_bytes(Vcpu& vcpu, Registers& regs)
+{
+    std::uint64_t code = 0;
+    if (!guest::copy_bytes_in(&code, GuestVirtual{regs.rip}, forced_cpuid_length))
+        return Emulation::refused;
+    return answer_forced(vcpu, regs, code);
+}
+
+} // namespace
+
 Emulation emulate_forced(Vcpu& vcpu, Registers& regs)
 {
-    constexpr std::uint64_t expected = 0xa2'0f'6e'65'78'0b'0full; // ud2a "xen" cpuid
-    constexpr unsigned length = 7;
-    std::uint64_t code = 0;
-    // A whole word is quicker to have; at the end of a page there may be no whole word.
-    if (!guest::copy_in(code, regs.rip) && !guest::copy_bytes_in(&code, GuestVirtual{regs.rip}, length))
-        return Emulation::refused;
-    if ((code & ((1ull << 8 * length) - 1)) != expected)
-        return Emulation::refused;
-    answer_cpuid(vcpu, regs);
-    regs.rip += length;
-    return Emulation::done;
+    std::uint64_t code;
+    if (!address_map::guest_range_ok(regs.rip, sizeof code) ||
+        !guest::copied_shortly<std::uint64_t>(&code, reinterpret_cast<void const*>(regs.rip))) [[unlikely]]
+        return emulate_forced_by_bytes(vcpu, regs);
+    return answer_forced(vcpu, regs, code);
 }
 
 } // namespace rf::pvcpu

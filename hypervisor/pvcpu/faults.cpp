@@ -79,8 +79,9 @@ void on_protection_fault(Vcpu& vcpu, Registers& regs)
 
 void on_invalid_opcode(Vcpu& vcpu, Registers& regs)
 {
-    if (emulate_forced(vcpu, regs) != Emulation::done)
-        deliver_trap(vcpu, regs, exception::invalid_opcode);
+    if (emulate_forced(vcpu, regs) == Emulation::done) [[likely]]
+        return;
+    deliver_trap(vcpu, regs, exception::invalid_opcode);
 }
 
 void on_device_not_available(Vcpu& vcpu, Registers& regs)
