@@ -3,18 +3,24 @@
 /// Single machine instructions. The only place with inline assembly, so that everything above can run on a host with this
 /// header replaced. Forms ending in `_safe` survive a fault through the fix-up table (cpu/fixup.hpp) and say so.
 
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 
 namespace rf::cpu {
 
-/// `index` where it is below `size`, else 0, also while the processor runs ahead of a comparison that will refuse it (Spectre,
-/// variant 1). For every table that a guest's number chooses from, after the check that answers the guest.
-[[nodiscard]] inline std::uint64_t clamp_index(std::uint64_t index, std::uint64_t size)
+/// Is `index` below `size`? Where it is not it becomes 0, also while the processor runs ahead of what the caller makes of the answer
+/// (Spectre, variant 1). For every table that a guest's number chooses from.
+template <std::unsigned_integral Index>
+[[nodiscard, gnu::always_inline]] inline bool clamp_index(Index& index, std::uint64_t size)
 {
-    std::uint64_t mask;
-    asm volatile("cmp %2, %1\n\tsbb %0, %0" : "=r"(mask) : "r"(index), "re"(size) : "cc");
-    return index & mask;
+    std::uint64_t clamped = index;
+    bool below;
+    asm volatile("cmp %[size], %[clamped]\n\tcmovae %[zero], %[clamped]" // the move waits for the comparison, whatever is predicted
+                 : [clamped] "+r"(clamped), "=@ccc"(below)
+                 : [size] "rme"(size), [zero] "r"(std::uint64_t{0}));
+    index = static_cast<Index>(clamped);
+    return below;
 }
 
 // Control registers.

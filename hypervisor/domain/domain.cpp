@@ -112,7 +112,7 @@ Status Domain::create_vcpu(VcpuId id)
 
 void Domain::wake(VcpuId id)
 {
-    Vcpu* target = vcpu(id);
+    Vcpu* target = vcpus_[id].load(acquire); // one that events are bound to
     if (!target)
         return;
     sched::scheduler.wake(*target);

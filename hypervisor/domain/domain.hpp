@@ -53,7 +53,7 @@ public:
     [[nodiscard]] bool is_control() const { return role_ == Role::control; }
     [[nodiscard]] unsigned vcpu_limit() const { return max_vcpus_; }
     /// The vCPU, or null when it was not created.
-    [[nodiscard]] Vcpu* vcpu(VcpuId id) const { return id < max_vcpus_ ? vcpus_[cpu::clamp_index(id, max_vcpus_)].load(acquire) : nullptr; }
+    [[nodiscard]] Vcpu* vcpu(VcpuId id) const { return cpu::clamp_index(id, max_vcpus_) ? vcpus_[id].load(acquire) : nullptr; }
     /// Creates vCPU `id` (down, without context). Errno::einval, Errno::eexist, Errno::enomem.
     [[nodiscard]] Status create_vcpu(VcpuId id);
     template <class Function>

@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "event/fifo.hpp"
 
-#include "cpu/insn.hpp"
-
 #include "base/address_map.hpp"
 #include "mm/page_ref.hpp"
 
@@ -85,7 +83,7 @@ xen::event_word_t* Fifo::word(Port port) const
 {
     if (port / words_per_page >= max_pages)
         return nullptr;
-    xen::event_word_t* page = pages_[cpu::clamp_index(port / words_per_page, max_pages)].load();
+    xen::event_word_t* page = pages_[port / words_per_page].load();
     return page ? page + port % words_per_page : nullptr;
 }
 

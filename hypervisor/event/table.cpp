@@ -63,7 +63,7 @@ Status EventTable::allow_pirqs(PirqControl& control, std::uint32_t count)
     return {};
 }
 
-Channel* EventTable::find_open(Port port)
+Channel* EventTable::find_open(Port& port)
 {
     Channel* channel = find(port);
     bool const open = channel && channel->state != ChannelState::free && channel->state != ChannelState::reserved;
@@ -118,7 +118,7 @@ Result<Port> EventTable::take_port()
 
 Channel& EventTable::occupy(Port port, ChannelState state, std::uint32_t number, VcpuId vcpu)
 {
-    Channel& channel = *find(port);
+    Channel& channel = existing(port);
     channel.remote = nullptr;
     channel.number = number;
     channel.vcpu.store(static_cast<std::uint8_t>(vcpu), relaxed);

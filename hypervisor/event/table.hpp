@@ -131,10 +131,10 @@ private:
     friend class TableHold;
 
     [[nodiscard]] std::uint32_t existing_ports() const { return bucket_count_.load(acquire) * channels_per_bucket; }
-    [[nodiscard]] Channel* find(Port port);
+    [[nodiscard]] Channel* find(Port& port);
     /// The channel of a port that surely exists.
     [[nodiscard]] Channel& existing(Port port);
-    [[nodiscard]] Channel* find_open(Port port);
+    [[nodiscard]] Channel* find_open(Port& port);
     [[nodiscard]] VcpuEvents* vcpu(VcpuId id) const;
 
     [[nodiscard]] Result<Port> take_port();
@@ -184,9 +184,9 @@ private:
     mm::Array<Port> pirq_ports_;
 };
 
-inline Channel* EventTable::find(Port port)
+inline Channel* EventTable::find(Port& port)
 {
-    return port < existing_ports() ? &existing(static_cast<Port>(cpu::clamp_index(port, existing_ports()))) : nullptr;
+    return cpu::clamp_index(port, existing_ports()) ? &existing(port) : nullptr;
 }
 
 inline Channel& EventTable::existing(Port port)
@@ -196,7 +196,7 @@ inline Channel& EventTable::existing(Port port)
 
 inline VcpuEvents* EventTable::vcpu(VcpuId id) const
 {
-    return id < vcpu_limit_ ? vcpus_[cpu::clamp_index(id, vcpu_limit_)].load(acquire) : nullptr;
+    return cpu::clamp_index(id, vcpu_limit_) ? vcpus_[id].load(acquire) : nullptr;
 }
 
 } // namespace rf::event

@@ -53,7 +53,7 @@ void EventTable::close_locked(Port port, Channel& channel)
 {
     switch (channel.state) {
     case ChannelState::interdomain: {
-        Channel& far = *channel.remote->find(channel.number);
+        Channel& far = channel.remote->existing(channel.number);
         far.state = ChannelState::unbound; // and kept for us: far.domain stays
         far.remote = nullptr;
         break;

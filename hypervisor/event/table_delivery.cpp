@@ -29,7 +29,7 @@ namespace rf::event {
 [[gnu::always_inline]] inline void EventTable::set_pending_inline(Port port, Channel& channel)
 {
     VcpuId const id = channel.vcpu.load(acquire);
-    VcpuEvents* const target = vcpu(id);
+    VcpuEvents* const target = vcpus_[id].load(acquire); // a channel names a vCPU that there is
     Fifo* fifo = fifo_.load();
     if (!fifo) {
         finish(port, id, target, two_level_.set_pending(port, target));
@@ -77,7 +77,7 @@ Status EventTable::unmask(Port port)
         return {};
     }
     VcpuId const id = channel->vcpu.load(relaxed);
-    VcpuEvents* const target = vcpu(id);
+    VcpuEvents* const target = vcpus_[id].load(acquire);
     if (two_level_.unmask(port, target))
         notify(id, target);
     return {};
@@ -92,7 +92,7 @@ void EventTable::raise_virq(VcpuId id, std::uint32_t virq)
         return;
     LockGuard guard(lock_);
     if (Port const port = target->virq_ports_[virq])
-        set_pending(port, *find(port));
+        set_pending(port, existing(port));
 }
 
 void EventTable::pirq_fired(std::uint32_t pirq)
@@ -101,7 +101,7 @@ void EventTable::pirq_fired(std::uint32_t pirq)
         return;
     LockGuard guard(lock_);
     if (Port const port = pirq_ports_[pirq])
-        set_pending(port, *find(port));
+        set_pending(port, existing(port));
 }
 
 Port EventTable::pirq_port(std::uint32_t pirq)

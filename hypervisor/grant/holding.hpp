@@ -51,9 +51,8 @@ inline GrantTable::ActiveEntry& GrantTable::active_entry(std::uint32_t ref) cons
 {
     if (dying_)
         return refuse(xen::GNTST_general_error);
-    if (ref / entries_per_frame >= frames())
+    if (!cpu::clamp_index(ref, std::uint64_t{frames()} * entries_per_frame))
         return refuse(xen::GNTST_bad_gntref);
-    ref = static_cast<std::uint32_t>(cpu::clamp_index(ref, frames() * entries_per_frame));
     ActiveEntry& entry = active_entry(ref);
     bool const first = !entry.in_use();
     if (!first && entry.user != user)

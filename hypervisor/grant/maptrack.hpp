@@ -106,7 +106,7 @@ private:
     }
     [[nodiscard]] MapRecord* find(std::uint32_t index) const
     {
-        return index < records() ? &at(static_cast<std::uint32_t>(cpu::clamp_index(index, records()))) : nullptr;
+        return cpu::clamp_index(index, records()) ? &at(index) : nullptr;
     }
     [[nodiscard]] Status grow();
 

@@ -54,7 +54,7 @@ inline constexpr std::array<Handler, table_size> table = make_table();
 /// The handler of `number`, or null.
 [[nodiscard]] inline Handler find(std::uint64_t number)
 {
-    return number < table_size ? table[cpu::clamp_index(number, table_size)] : nullptr;
+    return cpu::clamp_index(number, table_size) ? table[number] : nullptr;
 }
 
 } // namespace rf::hypercall

@@ -18,10 +18,8 @@ public:
     /// The frame's descriptor, or null when the number is beyond RAM or in a hole.
     [[nodiscard]] Frame* find(Mfn mfn) const
     {
-        if (mfn.value >= limit_.value) [[unlikely]]
-            return nullptr;
-        std::uint64_t const index = cpu::clamp_index(mfn.value, limit_.value);
-        if (!(present_[index >> 15] >> (index >> 9 & 63) & 1)) [[unlikely]]
+        std::uint64_t index = mfn.value;
+        if (!cpu::clamp_index(index, limit_.value) || !(present_[index >> 15] >> (index >> 9 & 63) & 1)) [[unlikely]]
             return nullptr;
         Frame* frame = frames_ + index;
         return frame->flags.load(relaxed) & frame_is_hole ? nullptr : frame;

@@ -20,9 +20,9 @@ public:
     /// The entry of `id`, or null.
     [[nodiscard]] T* find(DomainId id) const
     {
-        if (id >= domid_first_reserved)
+        std::uint64_t index = id.value;
+        if (!cpu::clamp_index(index, domid_first_reserved.value))
             return nullptr;
-        std::uint64_t const index = cpu::clamp_index(id.value, domid_first_reserved.value);
         Chunk* chunk = chunks_[index / per_chunk].load(acquire);
         return chunk ? (*chunk)[index % per_chunk].load(acquire) : nullptr;
     }

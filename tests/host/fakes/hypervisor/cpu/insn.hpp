@@ -12,7 +12,13 @@
 
 namespace rf::cpu {
 
-[[nodiscard]] inline std::uint64_t clamp_index(std::uint64_t index, std::uint64_t size) { return index < size ? index : 0; }
+template <class Index>
+[[nodiscard]] inline bool clamp_index(Index& index, std::uint64_t size)
+{
+    bool const below = index < size;
+    index = below ? index : 0;
+    return below;
+}
 
 /// What answers IN and OUT.
 class PortBus {
