@@ -170,9 +170,9 @@ TEST_F(Tables, LongValidationIsInterruptedAndGoesOn)
 
 TEST_F(Tables, EmptyStretchesAreCheap)
 {
-    // A process has a dozen tables with a few entries each. Thirty such tables have 15,000 entries; a segment may look at 160 of
-    // them one by one, which would make a hundred segments.
-    constexpr unsigned few = 24;
+    // A process has a dozen tables with a few entries each. Thirty such tables have 15,000 entries; a segment may look at 128 of
+    // them one by one, which would make 120 segments.
+    constexpr unsigned few = 28;
     draw_tables(a);
     for (unsigned i = 0; i < 30; ++i) {
         slot(a[2], 12 * i) = entry(a[20 + i], link);
