@@ -412,13 +412,15 @@ namespace {
         TRY(guest::copy_in(op, call[0]));
         Party owner = Party::self(call);
         auto const outcome = apply_extended(call, owner, call.domain.id(), op, budget);
+        // What the operation let go is undone before the guest goes on.
+        if (outcome && *outcome == Progress::done && finish_undoing(call.domain.space, budget) == Progress::done) [[likely]] {
+            call.spent = units_per_segment - budget.left();
+            return Outcome::ok();
+        }
+        segment.done = outcome && *outcome == Progress::done;
+        segment.more = outcome || finish_undoing(call.domain.space, budget) == Progress::more;
         if (!outcome)
             segment.status = fail(outcome.error());
-        else
-            segment.done = *outcome == Progress::done;
-        segment.more = segment.done != 1 && outcome;
-        if (!segment.more) // what the operation let go is undone before the guest goes on
-            segment.more = finish_undoing(call.domain.space, budget) == Progress::more;
     }
     call.spent = units_per_segment - budget.left();
     return conclude(call, segment, 1, sizeof(xen::mmuext_op));
