@@ -4,6 +4,8 @@
 // take is measured (docs/security/bounds.md), and it does not grow beyond that, whatever is tried again.
 #include "../pvmmu/world.hpp"
 
+#include "base/log.hpp"
+
 #include "xen/event.h"
 #include "xen/grant.h"
 #include "xen/vcpu.h"
@@ -21,7 +23,7 @@ protected:
     Growth()
     {
         audits = false;
-        log::set_sink([](log::Level, std::string_view line) { EXPECT_EQ(line.find("BUG"), line.npos) << line; });
+        rf::log::set_sink([](rf::log::Level, std::string_view line) { EXPECT_EQ(line.find("BUG"), line.npos) << line; });
     }
     ~Growth() override
     {
@@ -31,7 +33,7 @@ protected:
         }
         domain::reap();
         EXPECT_FALSE(domain::find(greedy_id));
-        log::set_sink([](log::Level, std::string_view) {});
+        rf::log::set_sink([](rf::log::Level, std::string_view) {});
     }
     /// A domain as the toolstack makes it, with 64 frames of memory of its own.
     void make_greedy(unsigned vcpus)
