@@ -6,12 +6,12 @@
 /// and the last DomainRef is gone. A Domain is found only through DomainTable and held only through DomainRef.
 
 #include "base/cpu_mask.hpp"
-#include "cpu/insn.hpp"
+#include "base/rights.hpp"
 #include "base/spinlock.hpp"
+#include "cpu/insn.hpp"
+#include "dev/pirq.hpp"
 #include "domain/descriptor_windows.hpp"
 #include "domain/teardown.hpp"
-#include "base/rights.hpp"
-#include "dev/pirq.hpp"
 #include "event/table.hpp"
 #include "grant/table.hpp"
 #include "mm/domain_memory.hpp"
