@@ -17,18 +17,10 @@ constexpr std::string_view backend_root = "/local/domain/0/backend";
 Result<std::vector<std::string>> backends_of(Session& session, DomainId domain)
 {
     std::vector<std::string> result;
-    const auto children = [&](const std::string& path) -> Result<std::vector<std::string>> {
-        auto names = session.store.list(path);
-        if (!names && names.error().code == ENOENT)
-            return std::vector<std::string>{};
-        if (!names)
-            return fail(names.error());
-        return std::move(*names);
-    };
     const std::string root(backend_root);
-    for (const std::string& kind : BUILD_TRY(children(root))) {
+    for (const std::string& kind : BUILD_TRY(children_of(session, root))) {
         const std::string directory = root + "/" + kind + "/" + std::to_string(domain.value);
-        for (const std::string& device : BUILD_TRY(children(directory)))
+        for (const std::string& device : BUILD_TRY(children_of(session, directory)))
             result.push_back(directory + "/" + device);
     }
     return result;
@@ -81,6 +73,16 @@ Result<bool> has_closed(Session& session, const std::string& backend)
 }
 
 }  // namespace
+
+Result<std::vector<std::string>> children_of(Session& session, const std::string& path)
+{
+    auto names = session.store.list(path);
+    if (!names && names.error().code == ENOENT)
+        return std::vector<std::string>{};
+    if (!names)
+        return fail(names.error());
+    return std::move(*names);
+}
 
 Result<void> remove_with_empty_parents(Session& session, const std::string& path, std::string_view top)
 {

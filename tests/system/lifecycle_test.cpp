@@ -272,7 +272,12 @@ void Lifecycle::ends() {
     run("rf create -p /etc/ringfort/web.xml", long_limit);
     EXPECT_EQ(json("rf list -o json web").at("domains.0.state").scalar, "paused");
     expect_refusal("rf shutdown web", 4, "is paused and cannot act: rf unpause it first, or rf destroy it");
-    run("rf destroy web");
+    // What Dom0's kernel notes about a device stays as long as its domain does.
+    const std::string reports = "/local/domain/0/error/backend/vbd/";
+    run("for id in 9999 $(rf domid web); do xenstore-write " + reports + "$id/51712/error '2 cannot'; done");
+    wait_until("! xenstore-exists " + reports + "9999");
+    run("xenstore-exists " + reports + "$(rf domid web)/51712/error && rf destroy web");
+    wait_until("! xenstore-exists /local/domain/0/error");
 }
 
 TEST_F(Lifecycle, FromCreationToTheLastTrace) {

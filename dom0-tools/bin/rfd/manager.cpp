@@ -7,6 +7,7 @@
 #include <boost/asio/post.hpp>
 
 #include "lifecycle/create.hpp"
+#include "lifecycle/error_reports.hpp"
 #include "rpc/log.hpp"
 #include "xen/grant_map.hpp"
 
@@ -20,7 +21,12 @@ using rpc::log;
 
 /// How long something may go unnoticed that no event tells of, such as the death of a builder.
 constexpr auto look_interval = std::chrono::seconds(2);
+/// Between attempts to reach a store that is not there, or no more.
+constexpr auto connect_interval = std::chrono::milliseconds(100);
 constexpr std::size_t worker_threads = 4;
+/// Tokens of watches.
+constexpr const char* about_domains = "domains";
+constexpr const char* about_reports = "reports";
 
 /// Dom0's own entry in the store: its name, for everybody who lists domains. An entry that is there stays.
 xen::Result<void> describe_control_domain(rpc::StoreClient& store)
@@ -54,8 +60,8 @@ void Manager::start()
             (void)grants->make_ready();  // whoever maps a grant will hear of the trouble
     });
     await_children();
-    connect();
     await_timer();
+    connect();
 }
 
 void Manager::connect()
@@ -66,8 +72,11 @@ void Manager::connect()
     if (auto made = session->store.write(lifecycle::manager_bell, ""); !made)
         return lose_session(made.error().text());
     for (const char* name : {"@introduceDomain", "@releaseDomain", lifecycle::manager_bell})
-        if (auto watched = session->store.watch(name, "domains"); !watched)
+        if (auto watched = session->store.watch(name, about_domains); !watched)
             return lose_session(watched.error().text());
+    // It fires at once, so reports of an earlier time are found, too.
+    if (auto watched = session->store.watch(lifecycle::error_reports, about_reports); !watched)
+        return lose_session(watched.error().text());
     if (auto described = describe_control_domain(session->store); !described)
         return lose_session(described.error().text());
     session_.emplace(std::move(*session));
@@ -86,6 +95,7 @@ void Manager::lose_session(const std::string& why)
         store_wait_->release();
     store_wait_.reset();
     session_.reset();
+    await_timer();
 }
 
 void Manager::await_store()
@@ -102,15 +112,18 @@ void Manager::await_store()
 
 void Manager::await_timer()
 {
-    timer_.expires_after(look_interval);
+    if (session_)
+        timer_.expires_after(look_interval);
+    else
+        timer_.expires_after(connect_interval);
     timer_.async_wait([this](const error_code& error) {
         if (error)
-            return;
+            return;  // set anew meanwhile
+        await_timer();
         if (session_)
             look();
         else
             connect();
-        await_timer();
     });
 }
 
@@ -136,19 +149,26 @@ void Manager::await_children()
 
 void Manager::look()
 {
-    // What the events say in detail does not matter: a look sees everything.
+    // What the events about domains say in detail does not matter: a look sees everything.
     for (;;) {
         const auto event = session_->store.next_event();
         if (!event)
             return lose_session(event.error().text());
         if (!*event)
             break;
+        reports_ = reports_ || (*event)->token == about_reports;
     }
     const auto tasks = supervisor_.look(*session_);
     if (!tasks)
         return lose_session(tasks.error().what);
     for (const Task& task : *tasks)
         begin(task);
+    if (!reports_)
+        return;
+    const auto left = lifecycle::remove_stale_reports(*session_);
+    if (!left)
+        return lose_session(left.error().what);
+    reports_ = *left;
 }
 
 void Manager::begin(const Task& task)

@@ -38,6 +38,7 @@ private:
     boost::asio::steady_timer timer_;
     boost::asio::signal_set children_;
     std::set<lifecycle::Task> busy_;  ///< under way
+    bool reports_ = false;                                   ///< Dom0's kernel may have noted troubles with devices
     std::string complaint_;                                  ///< said last about the store, to say it once
     boost::asio::thread_pool workers_;                       ///< last: its threads end before the rest goes
 };
