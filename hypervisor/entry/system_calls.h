@@ -151,8 +151,6 @@ WAY(iret_quickly):
     cmp $-IRET_SIZE, %rax
     ja WAY(iret_long)
     open_guest_memory
-    iret_load cmpw $GUEST_STACK, IRET_SS(%rax)
-    jne WAY(iret_refused_frame)
     iret_load cmpq $0, IRET_FLAGS(%rax) // VGCF_in_syscall: rcx and r11 are not the frame's
     jne WAY(iret_refused_frame)
     iret_load mov IRET_RFLAGS(%rax), %rcx
@@ -166,6 +164,9 @@ WAY(iret_quickly):
     iret_load mov IRET_RIP(%rax), %rcx
     mov %rcx, 16(%rsp)
     iret_load mov IRET_RSP(%rax), %rsi
+    iret_load movzwl IRET_SS(%rax), %ecx
+    or $3, %ecx
+    mov %rcx, 48(%rsp)
     iret_load movzwl IRET_CS(%rax), %ecx
     // Events are let in; one that is pending goes the long way. For one that comes just now its sender interrupts us, whatever
     // the mask says, so nothing need be locked (tests/models/iret_unmask.pml).
@@ -174,8 +175,11 @@ WAY(iret_quickly):
     movb $0, INFO_MASK(%r11)
     cmpb $0, INFO_PENDING(%r11)
     jne WAY(iret_refused_frame)
-    cmp $GUEST_CODE, %ecx
-    je WAY(iret_to_user)
+    mov %ecx, %r11d
+    or $3, %r11d
+    mov %r11, 24(%rsp)
+    cmp %ecx, %r11d
+    je WAY(iret_to_user)                // whatever segments: IRETQ refuses what it cannot load, and then the kernel hears of it
     cmp $GUEST_KERNEL_CODE, %ecx
     jne WAY(iret_refused_frame)
     iret_load mov IRET_R11(%rax), %r11
@@ -186,8 +190,6 @@ WAY(iret_quickly):
     out_to_same_kernel
 WAY(iret_by_iretq):
     mov %rsi, 40(%rsp)
-    movq $GUEST_CODE, 24(%rsp)
-    movq $GUEST_STACK, 48(%rsp)
     mov (%rsp), %rsi
     mov TOP_SCRATCH+SHORT_IRET(%rsp), %rdi
     add $16, %rsp
@@ -211,6 +213,10 @@ WAY(iret_to_user):
     mov %rcx, %rdi
     shr $47, %rdi                       // of user mode we take the lower half: surely canonical
     jnz WAY(iret_by_iretq)
+    cmpl $GUEST_CODE, 24(%rsp)          // SYSRET loads these and no others
+    jne WAY(iret_by_iretq)
+    cmpl $GUEST_STACK, 48(%rsp)
+    jne WAY(iret_by_iretq)
     mov %rsi, 40(%rsp)
     mov (%rsp), %rsi
     mov TOP_SCRATCH+SHORT_IRET(%rsp), %rdi

@@ -26,7 +26,7 @@ using Registers = xen::cpu_user_regs;
     return vcpu.pv.in_kernel ? code : code | page_fault_code::user;
 }
 
-void on_page_fault(Vcpu& vcpu, Registers& regs)
+[[gnu::noinline]] void on_page_fault(Vcpu& vcpu, Registers& regs)
 {
     std::uint64_t const address = cpu::read_cr2();
     std::uint32_t const code = regs.error_code;
@@ -104,14 +104,10 @@ void on_debug(Vcpu& vcpu, Registers& regs)
     return with_code >> vector & 1;
 }
 
-} // namespace
-
-void on_exception(Vcpu& vcpu, Registers& regs)
+/// All but page faults.
+[[gnu::noinline]] void on_other_exception(Vcpu& vcpu, Registers& regs, unsigned vector)
 {
-    unsigned const vector = regs.entry_vector;
     switch (vector) {
-    case exception::page_fault:
-        return on_page_fault(vcpu, regs);
     case exception::general_protection:
         return on_protection_fault(vcpu, regs);
     case exception::invalid_opcode:
@@ -125,6 +121,16 @@ void on_exception(Vcpu& vcpu, Registers& regs)
             return deliver_trap(vcpu, regs, vector, regs.error_code);
         return deliver_trap(vcpu, regs, vector);
     }
+}
+
+} // namespace
+
+void on_exception(Vcpu& vcpu, Registers& regs)
+{
+    // The most frequent one is told apart before any register is saved for the others.
+    if (regs.entry_vector == exception::page_fault) [[likely]]
+        return on_page_fault(vcpu, regs);
+    on_other_exception(vcpu, regs, regs.entry_vector);
 }
 
 void on_refused_return(Vcpu& vcpu, Registers& regs)

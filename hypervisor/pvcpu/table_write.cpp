@@ -60,10 +60,10 @@ using pvmmu::Entry;
     if (!address_map::guest_range_ok(regs.rip, sizeof code) ||
         guest::guest_copy_words(&code, reinterpret_cast<void const*>(regs.rip), 1) != 0)
         return TableWrite::not_ours;
-    auto const store = decode_word_store(code);
-    if (!store || address.value % 8)
+    WordStore const store = decode_word_store(code);
+    if (store.length == 0 || address.value % 8)
         return TableWrite::not_ours;
-    std::uint64_t& operand = general_register(regs, store->reg);
+    std::uint64_t& operand = general_register(regs, store.reg);
     pvmmu::Space& space = vcpu.domain().space;
     LockGuard guard(space.lock);
     if (space.unwinding_depth != 0)
@@ -74,9 +74,9 @@ using pvmmu::Entry;
     auto const old = pvmmu::modify_leaf(space, *place, space.id, [value = Entry{operand}](Entry) { return value; });
     if (!old)
         return TableWrite::not_ours;
-    if (store->exchanges)
+    if (store.exchanges)
         operand = old->bits();
-    regs.rip += store->length;
+    regs.rip += store.length;
     return TableWrite::done;
 }
 

@@ -29,15 +29,16 @@ std::optional<WordStore> by_decoder(Code const& code)
 
 void expect_same(Code const& code, bool must_know)
 {
-    auto const glance = decode_word_store(std::bit_cast<std::uint64_t>(code));
+    WordStore const glance = decode_word_store(std::bit_cast<std::uint64_t>(code));
+    bool const known = glance.length != 0;
     auto const decoded = by_decoder(code);
-    ASSERT_TRUE(!glance || decoded);
-    ASSERT_TRUE(!must_know || glance.has_value() == decoded.has_value());
-    if (!glance)
+    ASSERT_TRUE(!known || decoded);
+    ASSERT_TRUE(!must_know || known == decoded.has_value());
+    if (!known)
         return;
-    ASSERT_EQ(glance->exchanges, decoded->exchanges);
-    ASSERT_EQ(glance->reg, decoded->reg);
-    ASSERT_EQ(glance->length, decoded->length);
+    ASSERT_EQ(glance.exchanges, decoded->exchanges);
+    ASSERT_EQ(glance.reg, decoded->reg);
+    ASSERT_EQ(glance.length, decoded->length);
 }
 
 TEST(WordStore, IsWhatTheDecoderSaysInEveryForm)
@@ -51,7 +52,7 @@ TEST(WordStore, IsWhatTheDecoderSaysInEveryForm)
                                     static_cast<std::uint8_t>(sib), 0x11, 0x22, 0x33, 0x44};
                     SCOPED_TRACE(testing::Message() << std::hex << rex << ' ' << opcode << ' ' << modrm << ' ' << sib);
                     expect_same(code, true);
-                    known += decode_word_store(std::bit_cast<std::uint64_t>(code)).has_value();
+                    known += decode_word_store(std::bit_cast<std::uint64_t>(code)).length != 0;
                     if (HasFatalFailure())
                         return;
                 }
