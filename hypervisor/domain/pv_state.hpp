@@ -3,20 +3,13 @@
 /// The paravirtual processor's registers that no hardware register holds. Data only: room pvcpu gives it behaviour.
 /// Only the vCPU itself changes it, or its controller while the vCPU cannot run.
 
-#include "base/types.hpp"
-
 #include "base/atomic.hpp"
+#include "base/types.hpp"
+#include "domain/trap_table.hpp"
 
 #include <array>
 
 namespace rf::domain {
-
-/// Where the guest wants one exception vector delivered (xen_trap_info).
-struct TrapGate {
-    std::uint64_t address = 0; ///< 0: no handler
-    std::uint16_t selector = 0;
-    std::uint8_t flags = 0; ///< bits 0..1 privilege level that may raise it by `int n`; bit 2 masks events
-};
 
 /// A registered callback (callback_op).
 struct Callback {
@@ -42,7 +35,7 @@ struct PvState {
     std::uint64_t kernel_view = 0, user_view = 0;
     std::uint16_t kernel_stack_selector = 0;
 
-    std::array<TrapGate, 256> traps{};
+    TrapTable traps;
     Callback event, failsafe, syscall32, sysenter, nmi;
 
     /// Segment state while the vCPU is not loaded; while it is, the hardware holds it. `gs_base` belongs to the current

@@ -80,7 +80,7 @@ Outcome set_trap_table(Call& call)
 {
     PvState& pv = call.vcpu.pv;
     if (call[0] == 0) {
-        pv.traps.fill({});
+        pv.traps.clear();
         return Outcome::ok();
     }
     // A list of all 256 vectors and its terminator is the longest that makes sense.
@@ -94,7 +94,7 @@ Outcome set_trap_table(Call& call)
         auto const gate = decode_gate(*trap);
         if (!gate)
             return fail(gate.error());
-        pv.traps[trap->vector] = *gate;
+        pv.traps.set(trap->vector, *gate);
     }
     return fail(Errno::einval);
 }

@@ -104,18 +104,18 @@ constexpr std::array<std::uint64_t, 0> nothing{};
 
 void deliver_trap(Vcpu& vcpu, Registers& regs, unsigned vector)
 {
-    domain::TrapGate const& gate = vcpu.pv.traps[vector];
-    if (gate.address == 0) [[unlikely]]
+    domain::TrapTable const& traps = vcpu.pv.traps;
+    if (traps.address(vector) == 0) [[unlikely]]
         return crash_without_handler(vcpu, vector);
-    enter_handler(vcpu, regs, nothing, gate.address, gate.flags & xen::TRAP_INFO_MASK_EVENTS);
+    enter_handler(vcpu, regs, nothing, traps.address(vector), traps.flags(vector) & xen::TRAP_INFO_MASK_EVENTS);
 }
 
 void deliver_trap(Vcpu& vcpu, Registers& regs, unsigned vector, std::uint32_t error_code)
 {
-    domain::TrapGate const& gate = vcpu.pv.traps[vector];
-    if (gate.address == 0) [[unlikely]]
+    domain::TrapTable const& traps = vcpu.pv.traps;
+    if (traps.address(vector) == 0) [[unlikely]]
         return crash_without_handler(vcpu, vector);
-    enter_handler(vcpu, regs, std::array<std::uint64_t, 1>{error_code}, gate.address, gate.flags & xen::TRAP_INFO_MASK_EVENTS);
+    enter_handler(vcpu, regs, std::array<std::uint64_t, 1>{error_code}, traps.address(vector), traps.flags(vector) & xen::TRAP_INFO_MASK_EVENTS);
 }
 
 void deliver_page_fault(Vcpu& vcpu, Registers& regs, std::uint64_t address, std::uint32_t error_code)
@@ -141,7 +141,7 @@ void deliver_nmi(Vcpu& vcpu, Registers& regs)
     vcpu.pv.nmi_pending.store(false, relaxed);
     if (vcpu.pv.nmi.address != 0)
         call_back(vcpu, regs, vcpu.pv.nmi, true);
-    else if (vcpu.pv.traps[cpu::exception::nmi].address != 0)
+    else if (vcpu.pv.traps.address(cpu::exception::nmi) != 0)
         deliver_trap(vcpu, regs, cpu::exception::nmi);
 }
 

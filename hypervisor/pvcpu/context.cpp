@@ -100,7 +100,7 @@ void load_handlers(PvState& pv, Context const& context)
 {
     for (unsigned vector = 0; vector < 256; ++vector) {
         xen::trap_info const& trap = context.trap_ctxt[vector];
-        pv.traps[vector] = {trap.address, static_cast<std::uint16_t>(trap.cs | 3), trap.flags};
+        pv.traps.set(vector, {trap.address, static_cast<std::uint16_t>(trap.cs | 3), trap.flags});
     }
     pv.event = {context.event_callback_eip, true};
     pv.failsafe = {context.failsafe_callback_eip, (context.flags & xen::VGCF_failsafe_disables_events) != 0};
@@ -171,9 +171,10 @@ void save_context(Vcpu const& vcpu, Context& context)
     set_if(pv.failsafe.masks_events, xen::VGCF_failsafe_disables_events);
     set_if(pv.syscall.masks_events, xen::VGCF_syscall_disables_events);
     set_if(vcpu.is_up(), xen::VGCF_online);
-    for (unsigned vector = 0; vector < 256; ++vector)
-        context.trap_ctxt[vector] = {static_cast<std::uint8_t>(vector), pv.traps[vector].flags,
-                                     pv.traps[vector].selector, pv.traps[vector].address};
+    for (unsigned vector = 0; vector < 256; ++vector) {
+        domain::TrapGate const gate = pv.traps[vector];
+        context.trap_ctxt[vector] = {static_cast<std::uint8_t>(vector), gate.flags, gate.selector, gate.address};
+    }
     context.ldt_base = pv.ldt_base;
     context.ldt_ents = pv.ldt_entries;
     for (unsigned i = 0; i * table_entries < pv.gdt_entries; ++i)

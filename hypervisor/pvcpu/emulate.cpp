@@ -65,7 +65,7 @@ void store_pair(Registers& regs, std::uint64_t value)
 [[nodiscard]] Result<std::uint64_t> read_register_early(Vcpu const& vcpu, std::uint32_t number)
 {
     std::uint64_t ignored;
-    if (vcpu.pv.traps[cpu::exception::general_protection].address == 0 && cpu::read_msr_safe(number, ignored))
+    if (vcpu.pv.traps.address(cpu::exception::general_protection) == 0 && cpu::read_msr_safe(number, ignored))
         return 0ull;
     return fail(Errno::eperm);
 }

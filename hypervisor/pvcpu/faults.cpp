@@ -49,9 +49,8 @@ using Registers = xen::cpu_user_regs;
     if (!guest::copy_bytes_in(code, GuestVirtual{regs.rip}, sizeof code) || code[0] != int_opcode)
         return false;
     unsigned const vector = code[1];
-    domain::TrapGate const& gate = vcpu.pv.traps[vector];
     unsigned const privilege = vcpu.pv.in_kernel ? 1 : 3;
-    if ((gate.flags & xen::TRAP_INFO_DPL_MASK) < privilege) {
+    if ((vcpu.pv.traps.flags(vector) & xen::TRAP_INFO_DPL_MASK) < privilege) {
         deliver_protection_fault(vcpu, regs, vector << 3 | 2);
         return true;
     }

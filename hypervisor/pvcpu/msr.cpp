@@ -37,7 +37,7 @@ constexpr std::uint32_t decode_configuration = 0xc0011029; ///< AMD: DE_CFG
 [[nodiscard]] Result<std::uint64_t> read_refused(domain::Vcpu const& vcpu, std::uint32_t index)
 {
     std::uint64_t ignored = 0;
-    bool const can_catch = vcpu.pv.traps[cpu::exception::general_protection].address != 0;
+    bool const can_catch = vcpu.pv.traps.address(cpu::exception::general_protection) != 0;
     if (!can_catch && cpu::read_msr_safe(index, ignored))
         return 0;
     log::debug("guest ", vcpu.domain().id(), ": RDMSR ", log::Hex{index}, " refused");

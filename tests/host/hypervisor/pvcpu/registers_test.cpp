@@ -201,7 +201,7 @@ TEST_F(Registers, ModelSpecificOnes)
     EXPECT_FALSE(real.contains(unknown));
     real[unknown] = 99;
     EXPECT_EQ(pvcpu::read_msr(vcpu(), unknown).value(), 0u) << "before the kernel can catch a fault";
-    vcpu().pv.traps[13].address = 0x1000;
+    vcpu().pv.traps.set(13, {0x1000});
     EXPECT_FALSE(pvcpu::read_msr(vcpu(), unknown));
     EXPECT_EQ(real[unknown], 99u);
 }

@@ -150,7 +150,7 @@ TEST_F(AddressPatterns, OfHandlersOfTrapsAndEvents)
     domain::PvState& pv = a.vcpu().pv;
     for_all_patterns([&](std::uint64_t pattern) {
         std::int64_t const expected = plainly_canonical(pattern) ? 0 : error(Errno::einval);
-        pv.traps.fill({});
+        pv.traps.clear();
         xen::trap_info const traps[2] = {{3, 0, xen::FLAT_RING3_CS64, pattern}, {}};
         EXPECT_EQ(run(a, hypercall::set_trap_table, {address(traps)}), expected);
         EXPECT_EQ(pv.traps[3].address, expected == 0 ? pattern : 0);
