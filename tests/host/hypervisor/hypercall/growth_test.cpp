@@ -16,7 +16,7 @@ namespace rf::pvmmu_tests {
 namespace {
 
 /// Bytes: what a domain with the usual limits takes at its creation and at most, besides its own memory; and for each vCPU.
-constexpr std::uint64_t most_at_first = 48 * 1024, most_at_last = 9216 * 1024, most_for_a_vcpu = 20 * 1024;
+constexpr std::uint64_t most_at_first = 48 * 1024, most_at_last = 9216 * 1024, most_for_a_vcpu = 16 * 1024;
 
 class Growth : public World {
 protected:
