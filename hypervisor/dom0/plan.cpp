@@ -4,12 +4,14 @@
 #include "base/address_map.hpp"
 #include "cpu/page_entry.hpp"
 
+#include <algorithm>
+
 namespace rf::dom0 {
 namespace {
 
-/// The window ends on a multiple of this...
+/// The window ends on a multiple of this, or with the domain's memory...
 constexpr std::uint64_t window_alignment = 4ull << 20;
-/// ...with at least this much behind the stack, for the kernel's first allocations.
+/// ...and has at least this much behind the stack, for the kernel's first allocations.
 constexpr std::uint64_t least_padding = 512ull << 10;
 /// Bound on pages so that no sum below can overflow: 2^40 bytes * 2^8 = 256 TiB of memory.
 constexpr std::uint64_t most_pages = 1ull << 36;
@@ -69,6 +71,11 @@ void lay_out_window(Plan& plan, std::uint64_t kernel_start_pfn, std::uint64_t ke
     if (plan.window_end - used_end < least_padding)
         plan.window_end += window_alignment;
     plan.window = {Pfn{0}, (plan.window_end - plan.virt_base) >> page_shift};
+    if (plan.pages < plan.window.count) {
+        // A domain that has not as much memory sees all that it has.
+        plan.window.count = std::max(plan.pages, plan.stack.end().value + pages_of(least_padding));
+        plan.window_end = plan.address_of(plan.window.end());
+    }
 }
 
 } // namespace

@@ -167,7 +167,7 @@ std::vector<Plan> many_plans()
     grown({"M21.list", "list of 100 domains / of 1", no, no, ""}, "curve.list", 1, 100);
     grown({"M21.store", "store read beside 100 domains / beside none", 1.2, 1.05, "", Judged::own_at_most}, "M29.read", 0, 100);
     grown({"M21.event", "event sent and received beside 100 domains / beside none", 1.2, 1.05, "", Judged::own_at_most}, "curve.event", 0, 100);
-    plans.push_back(computed("many", {"M39", "domains of 4 MiB (the smallest both can build) running in a machine of 2 GiB, 1 GiB of it Dom0's", 2.0, no, "", Judged::ratio_at_least},
+    plans.push_back(computed("many", {"M39", "smallest domains (Xen: 4 MiB, Ringfort: 1 MiB) running in a machine of 2 GiB, 1 GiB of it Dom0's", 2.0, no, "", Judged::ratio_at_least},
                              [](const Side& side) -> std::optional<Figure> {
                                  // without a refusal nothing is known of the limit
                                  return side.many.value("fill.refused") ? side.many.value("fill.count") : no;

@@ -42,13 +42,33 @@ protected:
     }
     std::int64_t set(VcpuId vcpu = 1) { return control(xen::XEN_DOMCTL_setvcpucontext, &wanted, vcpu); }
 
-    /// A second root over the same tables, in frame 40; it is not pinned.
-    Mfn second_root()
+    /// A second root over the same tables, in frame 40 or another; it is not pinned.
+    Mfn second_root(unsigned frame = 40)
     {
-        EXPECT_EQ(map(a, 40 * page_size, entry(a[40], readable)), 0);
-        std::memset(direct(a[40]), 0, page_size);
-        slot(a[40], 0) = entry(a[1], link);
-        return a[40];
+        EXPECT_EQ(map(a, frame * page_size, entry(a[frame], readable)), 0);
+        std::memset(direct(a[frame]), 0, page_size);
+        slot(a[frame], 0) = entry(a[1], link);
+        return a[frame];
+    }
+    /// One that has more tables than one segment may validate: a level-1 table with all its entries, twelve times.
+    Mfn large_root()
+    {
+        Mfn const root = second_root();
+        for (unsigned i = 0; i < 12; ++i) {
+            Mfn const table = a[44 + i];
+            EXPECT_EQ(map(a, (44 + i) * page_size, entry(table, readable)), 0);
+            for (unsigned n = 0; n < table_entries; ++n)
+                slot(table, n) = entry(a[20 + n % 8], readable);
+        }
+        EXPECT_EQ(map(a, 42 * page_size, entry(a[42], readable)), 0);
+        EXPECT_EQ(map(a, 43 * page_size, entry(a[43], readable)), 0);
+        slot(root, 1) = entry(a[42], link);
+        std::memset(direct(a[42]), 0, page_size);
+        std::memset(direct(a[43]), 0, page_size);
+        slot(a[42], 0) = entry(a[43], link);
+        for (unsigned i = 0; i < 12; ++i)
+            slot(a[43], i) = entry(a[44 + i], link);
+        return root;
     }
 
     xen::vcpu_guest_context wanted{};
@@ -111,28 +131,28 @@ TEST_F(Context, OneThatIsRefusedLeavesNothing)
 
 TEST_F(Context, PageTablesAreValidatedInPieces)
 {
-    // A level-1 table with all its entries, twelve times: more than one segment may do.
-    Mfn const root = second_root();
-    for (unsigned i = 0; i < 12; ++i) {
-        Mfn const table = a[44 + i];
-        ASSERT_EQ(map(a, (44 + i) * page_size, entry(table, readable)), 0);
-        for (unsigned n = 0; n < table_entries; ++n)
-            slot(table, n) = entry(a[20 + n % 8], readable);
-    }
-    ASSERT_EQ(map(a, 42 * page_size, entry(a[42], readable)), 0);
-    ASSERT_EQ(map(a, 43 * page_size, entry(a[43], readable)), 0);
-    slot(root, 1) = entry(a[42], link);
-    std::memset(direct(a[42]), 0, page_size);
-    std::memset(direct(a[43]), 0, page_size);
-    slot(a[42], 0) = entry(a[43], link);
-    for (unsigned i = 0; i < 12; ++i)
-        slot(a[43], i) = entry(a[44 + i], link);
+    Mfn const root = large_root();
     wanted.ctrlreg[1] = xen::xen_pfn_to_cr3(root.value);
     EXPECT_EQ(initialise(), 0);
     EXPECT_GT(segments, 12u);
     EXPECT_EQ(a.vcpu(1).pv.user_root, root);
     expect_type(root, FrameType::l4, 1);
     expect_type(a[0], FrameType::l4, 3);
+}
+
+TEST_F(Context, AnotherOneMayFollowOneThatWasBrokenOff)
+{
+    wanted.ctrlreg[1] = xen::xen_pfn_to_cr3(large_root().value);
+    ASSERT_TRUE(once(a, hypercall::vcpu_op, {xen::VCPUOP_initialise, 1, address(&wanted)}).is_again());
+    ASSERT_EQ(a.vcpu(1).pv.kernel_root, a[0]) << "taken already, so that the next segment goes on from there";
+    // The guest does not go on with it but gives another one.
+    Mfn const other = second_root(56);
+    wanted.ctrlreg[3] = xen::xen_pfn_to_cr3(other.value);
+    wanted.ctrlreg[1] = 0;
+    EXPECT_EQ(initialise(), 0);
+    EXPECT_EQ(a.vcpu(1).pv.kernel_root, other);
+    expect_type(other, FrameType::l4, 1);
+    expect_type(a[0], FrameType::l4, 2); // a pin and one vCPU
 }
 
 TEST_F(Context, AnAttemptThatIsGivenUpMidwayIsNotForgotten)

@@ -27,6 +27,7 @@ define() { # NAME KERNEL RAMDISK MIB LINE DEVICE...
     done
     echo "</devices></domain>" >> "$to"
 }
+smallest=1 # MiB that a domain may have at least
 create() { rf create "$definitions/$1"; }
 create_words() { echo "rf create $definitions/$1"; }
 destroy_words() { echo "rf destroy $1"; }

@@ -42,6 +42,7 @@ define() { # NAME KERNEL RAMDISK MIB LINE DEVICE...
         esac >> "$to"
     done
 }
+smallest=4 # MiB that a domain may have at least: xl maps that much before its kernel runs
 create() { xl create -q "$definitions/$1"; }
 create_words() { echo "xl create -q $definitions/$1"; }
 destroy_words() { echo "xl destroy $1"; }

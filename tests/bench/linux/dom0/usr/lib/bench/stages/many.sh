@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: MIT
 # One small guest after the other up to rf.many=COUNT, with a look at the cost of everything on the way; then as many as the machine
-# takes, if rf.fill=COUNT allows more than that; then destruction one by one. A domain has 4 MiB, which both tool stacks need at
-# least: the ABI's first mapping ends on a multiple of that.
+# takes, if rf.fill=COUNT allows more than that; then destruction one by one. A domain of the curves has 4 MiB, which xl needs at least;
+# the machine is filled with the smallest that a tool stack builds.
 many=50 fill=0
 for word in $(cat /proc/cmdline); do
     case $word in
@@ -29,7 +29,7 @@ done
 work memory many.after
 while [ $count -lt "$fill" ] && [ $going = yes ]; do
     next=$((count + 1))
-    idle_guest "many$next" 4
+    idle_guest "many$next" $smallest
     create "many$next" > $noise 2>&1 || { going=no; work tell "note refused at $next: $(tail -n 1 $noise)"; break; }
     count=$next
 done
