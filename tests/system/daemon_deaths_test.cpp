@@ -7,8 +7,8 @@
 // In the end nothing is left of any of these guests: no domain, page, grant, event channel, node, file, process, loop device,
 // interface.
 //
-// RF_DEATHS says how many points of each operation are tried; 0: every system call (hours). RF_DEATHS_OF names processes,
-// RF_DEATHS_AT operations, separated by commas.
+// RF_DEATHS says how many points of each operation are tried; 0: every system call before which the world may have changed
+// (hours). RF_DEATHS_OF names processes, RF_DEATHS_AT operations, separated by commas.
 #include <gtest/gtest.h>
 
 #include <cstdlib>

@@ -32,7 +32,7 @@ std::vector<GuestDefinition> guests() {
               .mac = "00:16:3e:00:00:02"};
     for (const std::string action : {"destroy", "preserve", "rename-restart"})
         all.push_back({.name = "crash-" + action, .command_line = crash, .on_crash = action});
-    all.push_back({.name = "hello", .memory_mib = 8, .kernel = "/guests/hello", .initrd = ""});
+    all.push_back({.name = "hello", .memory_mib = 1, .kernel = "/guests/hello", .initrd = ""});
     return all;
 }
 
