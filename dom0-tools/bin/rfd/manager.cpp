@@ -15,6 +15,7 @@ namespace {
 
 using boost::system::error_code;
 using lifecycle::Task;
+using Extent = lifecycle::Supervisor::Extent;
 using rpc::Severity;
 using rpc::log;
 
@@ -73,7 +74,7 @@ void Manager::connect()
     session_.emplace(std::move(*session));
     store_wait_.emplace(io_, session_->store.descriptor());
     complaint_.clear();
-    look();
+    look(Extent::all);
     await_store();
 }
 
@@ -95,7 +96,7 @@ void Manager::await_store()
     store_wait_->async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const error_code& error) {
         if (error || !session_)
             return;
-        look();
+        look(Extent::changes);
         await_store();
     });
 }
@@ -107,7 +108,7 @@ void Manager::await_timer()
         if (error)
             return;
         if (session_)
-            look();
+            look(Extent::all);
         else
             connect();
         await_timer();
@@ -129,14 +130,14 @@ void Manager::await_children()
                 log(Severity::error, "backend process " + std::to_string(process) + " failed with code " + std::to_string(WEXITSTATUS(status)));
         }
         if (session_)
-            look();
+            look(Extent::all);
         await_children();
     });
 }
 
-void Manager::look()
+void Manager::look(Extent extent)
 {
-    // What the events say in detail does not matter: a look sees everything.
+    // What the events say in detail does not matter: a look sees what has changed.
     for (;;) {
         const auto event = session_->store.next_event();
         if (!event)
@@ -144,7 +145,7 @@ void Manager::look()
         if (!*event)
             break;
     }
-    const auto tasks = supervisor_.look(*session_);
+    const auto tasks = supervisor_.look(*session_, extent);
     if (!tasks)
         return lose_session(tasks.error().what);
     for (const Task& task : *tasks)
