@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <ctime>
-#include <map>
+#include <iterator>
 
 #include "config/domain_reader.hpp"
 #include "lifecycle/backend_process.hpp"
@@ -83,55 +83,97 @@ bool Supervisor::is_settled(const Sight& seen, const DomainRecord& record) const
            (!record.wants_backend || BackendProcess(state_, record.id).is_running());
 }
 
-Result<std::vector<Task>> Supervisor::look(Session& session)
+/// Numbers, rising, of domains that came, went, became another, or began to end.
+std::vector<xen::DomainId> Supervisor::changed_since(const std::vector<Info>& domains) const
 {
-    std::map<xen::DomainId, ::xen::xen_domctl_getdomaininfo> domains;
-    for (const auto& info : BUILD_TRY(session.system().domains()))
-        domains.emplace(DomainId(info.domain), info);
-    std::vector<Task> tasks;
-    const auto ids = state_.list();
-    records_.keep_only(ids);
-    for (const xen::DomainId id : ids) {
-        const DomainRecord* const record = records_.find(state_, id);
-        if (!record)
-            continue;
-        Sight sight;
-        const auto found = domains.find(id);
-        sight.exists = found != domains.end();
-        if (sight.exists)
-            see(sight, found->second, *record);
-        if (is_settled(sight, *record))
-            continue;
-        sight.locked = state_.is_locked(id);
-        sight.wants_backend = record->wants_backend;
-        sight.has_backend = sight.wants_backend && BackendProcess(state_, id).is_running();
-        sight.record = *record;
-        // A builder waits for its backend with the lock held; that process is wanted all the same.
-        if (sight.locked && sight.exists && sight.same_uuid && !sight.dying && sight.record.stage == Stage::building && sight.wants_backend &&
-            !sight.has_backend)
-            tasks.push_back({Task::Kind::start_backend, id, {}});
-        else if (const auto task = judge(sight))
-            tasks.push_back(*task);
+    constexpr std::uint32_t ending = ::xen::XEN_DOMINF_dying | ::xen::XEN_DOMINF_shutdown;
+    const auto is_same = [](const Info& now, const Info& then) {
+        return (now.flags & ending) == (then.flags & ending) && std::ranges::equal(now.handle, then.handle);
+    };
+    std::vector<xen::DomainId> changed;
+    auto then = seen_.begin();
+    for (const Info& now : domains) {
+        for (; then != seen_.end() && then->domain < now.domain; ++then)
+            changed.push_back(DomainId(then->domain));
+        const bool was_there = then != seen_.end() && then->domain == now.domain;
+        if (!was_there || !is_same(now, *then))
+            changed.push_back(DomainId(now.domain));
+        then += was_there;
     }
-    for (const xen::DomainId id : state_.remains(ids))
-        if (!state_.is_locked(id))
-            tasks.push_back({Task::Kind::remove_traces, id, {}});
+    for (; then != seen_.end(); ++then)
+        changed.push_back(DomainId(then->domain));
+    return changed;
+}
+
+/// What is to be done about a domain number; `info` is what the hypervisor says of it, or nothing.
+std::optional<Task> Supervisor::judge_now(xen::DomainId id, const Info* info)
+{
+    unsettled_.erase(id);
+    const DomainRecord* const record = records_.find(state_, id);
+    if (!record)
+        return std::nullopt;
+    Sight sight;
+    sight.exists = info != nullptr;
+    if (sight.exists)
+        see(sight, *info, *record);
+    if (is_settled(sight, *record))
+        return std::nullopt;
+    unsettled_.insert(id);
+    sight.locked = state_.is_locked(id);
+    sight.wants_backend = record->wants_backend;
+    sight.has_backend = sight.wants_backend && BackendProcess(state_, id).is_running();
+    sight.record = *record;
+    // A builder waits for its backend with the lock held; that process is wanted all the same.
+    if (sight.locked && sight.exists && sight.same_uuid && !sight.dying && sight.record.stage == Stage::building && sight.wants_backend &&
+        !sight.has_backend)
+        return Task{Task::Kind::start_backend, id, {}};
+    return judge(sight);
+}
+
+void Supervisor::look_at_restarts(const std::vector<Info>& domains, std::vector<Task>& tasks)
+{
     for (const DomainRecord& restart : state_.restarts()) {
-        const auto same = std::ranges::find_if(domains, [&](const auto& entry) { return std::ranges::equal(entry.second.handle, restart.uuid); });
+        const auto same = std::ranges::find_if(domains, [&](const Info& info) { return std::ranges::equal(info.handle, restart.uuid); });
         if (same == domains.end()) {
             tasks.push_back({Task::Kind::restart, {}, restart.uuid});
             continue;
         }
+        const DomainId id(same->domain);
         Sight sight;
         sight.exists = true;
-        sight.locked = state_.is_locked(same->first);
-        if (const DomainRecord* const record = records_.find(state_, same->first)) {
+        sight.locked = state_.is_locked(id);
+        if (const DomainRecord* const record = records_.find(state_, id)) {
             sight.record = *record;
-            see(sight, same->second, *record);
+            see(sight, *same, *record);
             if (restart_is_over(sight))
                 state_.remove_restart(restart.uuid);
         }
     }
+}
+
+Result<std::vector<Task>> Supervisor::look(Session& session, Extent extent)
+{
+    std::vector<Info> domains = BUILD_TRY(session.system().domains());
+    std::vector<xen::DomainId> ids;
+    if (extent == Extent::all) {
+        ids = state_.list();
+        records_.keep_only(ids);
+        unsettled_.clear();
+    } else {
+        std::ranges::set_union(changed_since(domains), unsettled_, std::back_inserter(ids));
+    }
+    std::vector<Task> tasks;
+    for (const xen::DomainId id : ids) {
+        const auto info = std::ranges::lower_bound(domains, id.value, {}, &Info::domain);
+        if (const auto task = judge_now(id, info != domains.end() && info->domain == id.value ? &*info : nullptr))
+            tasks.push_back(*task);
+    }
+    if (extent == Extent::all)
+        for (const xen::DomainId id : state_.remains(ids))
+            if (!state_.is_locked(id))
+                tasks.push_back({Task::Kind::remove_traces, id, {}});
+    look_at_restarts(domains, tasks);
+    seen_ = std::move(domains);
     return tasks;
 }
 

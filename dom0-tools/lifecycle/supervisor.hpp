@@ -4,6 +4,7 @@
 /// `carry_out` does one such thing and may take seconds, so rfd runs it on a worker thread with a session of its own.
 /// Both may be repeated at will: what is already done is not found to be needed.
 
+#include <set>
 #include <string>
 #include <vector>
 
@@ -39,8 +40,11 @@ public:
     {
     }
 
+    /// `changes`: only at domains of which the hypervisor says something else than at the last look, and at those that were not in
+    /// order then. What it cannot see (a dead builder, a backend that ended, what the dead have left) waits for a look at `all`.
+    enum class Extent { changes, all };
     /// Only one thread looks; it may while others carry out.
-    [[nodiscard]] Result<std::vector<Task>> look(Session& session);
+    [[nodiscard]] Result<std::vector<Task>> look(Session& session, Extent extent);
     [[nodiscard]] Result<void> carry_out(Session& session, const Task& task) const;
 
     /// The part of `look` that is a pure comparison. `is_locked` tells whether somebody works on the domain, `has_backend`
@@ -65,11 +69,19 @@ private:
     [[nodiscard]] Result<void> restart(Session& session, DomainRecord record) const;
     [[nodiscard]] Result<void> set_aside(Session& session, DomainRecord record) const;
 
+    using Info = ::xen::xen_domctl_getdomaininfo;
+
     [[nodiscard]] bool is_settled(const Sight& seen, const DomainRecord& record) const;
+    [[nodiscard]] std::vector<xen::DomainId> changed_since(const std::vector<Info>& domains) const;
+    [[nodiscard]] std::optional<Task> judge_now(xen::DomainId id, const Info* info);
+    void look_at_restarts(const std::vector<Info>& domains, std::vector<Task>& tasks);
 
     StateDirectory state_;
     std::string backend_program_;
-    RecordCache records_;  ///< only for `look`
+    // Only for `look`:
+    RecordCache records_;
+    std::vector<Info> seen_;             ///< at the last look; numbers rise
+    std::set<xen::DomainId> unsettled_;  ///< with a record, and not in order at the last look
 };
 
 }  // namespace rf::lifecycle

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: MIT
 #include "rpc/console_service.hpp"
 
+#include <algorithm>
+#include <iterator>
+#include <ranges>
+
 #include "rpc/log.hpp"
 #include "store/path.hpp"
 #include "xen/domctl.h"
@@ -160,17 +164,13 @@ void ConsoleService::scan()
         log(Severity::error, domains.error().text());
         return;
     }
-    std::set<std::uint16_t> alive;
+    std::vector<std::uint16_t> alive;  // rising, as the hypervisor lists them
     for (const auto& info : *domains)
         if (info.domain != 0 && !(info.flags & ::xen::XEN_DOMINF_dying))
-            alive.insert(info.domain);
-    std::set<std::uint16_t> gone;
-    for (const auto& [domain, session] : sessions_)
-        if (!alive.contains(domain))
-            gone.insert(domain);
-    for (const std::uint16_t domain : watched_)
-        if (!alive.contains(domain))
-            gone.insert(domain);
+            alive.push_back(info.domain);
+    std::vector<std::uint16_t> gone;
+    std::ranges::set_difference(std::views::keys(sessions_), alive, std::back_inserter(gone));
+    std::ranges::set_difference(watched_, alive, std::back_inserter(gone));
     for (const std::uint16_t domain : gone)
         close_console(domain);
     for (const std::uint16_t domain : alive) {

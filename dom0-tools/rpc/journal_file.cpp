@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "rpc/journal_file.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <fstream>
 #include <iterator>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -16,6 +18,9 @@ namespace {
 
 /// Below this size growing is not worth a snapshot.
 constexpr std::size_t quiet_growth = 1024 * 1024;
+/// Reserved and mapped at a time: few enough calls, and memory that nobody misses.
+constexpr std::size_t window_bytes = 256 * 1024;
+constexpr std::size_t page_bytes = 4096;
 
 bool write_all(int file, std::string_view bytes)
 {
@@ -53,12 +58,14 @@ std::string boot_identity()
 
 JournalFile::JournalFile(JournalFile&& other) noexcept
     : path_(std::move(other.path_)), identity_(std::move(other.identity_)), lock_(std::exchange(other.lock_, -1)),
-      file_(std::exchange(other.file_, -1)), size_(other.size_), snapshot_size_(other.snapshot_size_)
+      file_(std::exchange(other.file_, -1)), window_(std::exchange(other.window_, {})), size_(other.size_),
+      snapshot_size_(other.snapshot_size_)
 {
 }
 
 JournalFile::~JournalFile()
 {
+    use({});
     if (file_ >= 0)
         ::close(file_);
     if (lock_ >= 0)
@@ -99,36 +106,71 @@ xen::Result<std::vector<std::string>> JournalFile::load() const
     return batches;
 }
 
+std::expected<JournalFile::Window, int> JournalFile::map_end(int file, std::size_t size, std::size_t needed)
+{
+    Window window;
+    window.offset = size / page_bytes * page_bytes;
+    const std::size_t used = size - window.offset;
+    window.length = (used + std::max(needed, window_bytes - used) + page_bytes - 1) / page_bytes * page_bytes;
+    // Memory without room in the file system behind it would be a signal instead of an error.
+    if (const int problem = ::posix_fallocate(file, static_cast<off_t>(window.offset), static_cast<off_t>(window.length)); problem != 0)
+        return std::unexpected(problem);
+    void* const start = ::mmap(nullptr, window.length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file,
+                               static_cast<off_t>(window.offset));
+    if (start == MAP_FAILED)
+        return std::unexpected(errno);
+    window.start = static_cast<char*>(start);
+    return window;
+}
+
+void JournalFile::use(Window window)
+{
+    if (window_.start != nullptr)
+        ::munmap(window_.start, window_.length);
+    window_ = window;
+}
+
 xen::Result<void> JournalFile::append(std::string_view batch)
 {
-    if (write_all(file_, store::journal_frame(batch))) {
-        size_ += batch.size() + 8;
-        return {};
+    const std::size_t needed = batch.size() + store::frame_overhead;
+    if (size_ + needed > window_.offset + window_.length) {
+        const auto window = map_end(file_, size_, needed);
+        if (!window)
+            return xen::failure(window.error(), "cannot make room in " + path_);
+        use(*window);
     }
-    const int problem = errno;
-    // Without this a torn frame would hide all later ones.
-    if (::ftruncate(file_, static_cast<off_t>(size_)) != 0)
-        return xen::failure(problem, "cannot append to " + path_ + ", nor cut it back");
-    return xen::failure(problem, "cannot append to " + path_);
+    store::put_journal_frame(window_.start + (size_ - window_.offset), batch);
+    size_ += needed;
+    return {};
 }
 
 xen::Result<void> JournalFile::replace(std::string_view snapshot)
 {
     const std::string fresh = path_ + ".new";
-    const int file = ::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0600);
+    const int file = ::open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
     if (file < 0)
         return xen::failure(errno, "cannot create " + fresh);
     const std::string contents =
         std::string(store::journal_mark) + store::journal_frame(identity_) + store::journal_frame(snapshot);
-    if (!write_all(file, contents) || ::rename(fresh.c_str(), path_.c_str()) != 0) {
-        const int problem = errno;
+    const auto failed = [&](int problem) {
         ::close(file);
         ::unlink(fresh.c_str());
         return xen::failure(problem, "cannot write " + fresh);
+    };
+    if (!write_all(file, contents))
+        return failed(errno);
+    const auto window = map_end(file, contents.size(), 0);
+    if (!window)
+        return failed(window.error());
+    if (::rename(fresh.c_str(), path_.c_str()) != 0) {
+        const int problem = errno;
+        ::munmap(window->start, window->length);
+        return failed(problem);
     }
     if (file_ >= 0)
         ::close(file_);
     file_ = file;
+    use(*window);
     size_ = snapshot_size_ = contents.size();
     return {};
 }

@@ -127,21 +127,35 @@ xen::Result<void> StoreClient::send(std::string_view bytes)
     return {};
 }
 
-xen::Result<bool> StoreClient::receive(Wait wait)
+/// Whether there is something to read, at once or within the time that the store has for an answer.
+xen::Result<bool> StoreClient::is_readable(Wait wait) const
 {
     pollfd poll_entry{descriptor_, POLLIN, 0};
     const int ready = ::poll(&poll_entry, 1, wait == Wait::yes ? timeout_seconds * 1000 : 0);
     if (ready < 0 && errno != EINTR)
         return xen::failure(errno, "cannot wait for the store");
-    if (ready <= 0) {
-        if (wait == Wait::yes && ready == 0)
-            return xen::failure(ETIMEDOUT, "the store does not answer");
-        return false;
+    if (wait == Wait::yes && ready == 0)
+        return xen::failure(ETIMEDOUT, "the store does not answer");
+    return ready > 0;
+}
+
+xen::Result<bool> StoreClient::receive(Wait wait)
+{
+    // On a processor of its own or ours, the store has often answered by now: then looking first costs a call less than asking
+    // whether there is something to see. Where it has not, it will not have the next time either.
+    const bool looks_first = is_socket_ && (wait == Wait::no || hasty_);
+    if (!looks_first) {
+        hasty_ = is_socket_ && ++patience_ % retry_haste == 0;
+        if (auto ready = is_readable(wait); !ready || !*ready)
+            return ready;
     }
     std::array<char, store::header_bytes + store::payload_max> buffer;
-    const ssize_t count = is_socket_ ? ::recv(descriptor_, buffer.data(), buffer.size(), 0) : ::read(descriptor_, buffer.data(), buffer.size());
+    const ssize_t count = is_socket_ ? ::recv(descriptor_, buffer.data(), buffer.size(), MSG_DONTWAIT)
+                                     : ::read(descriptor_, buffer.data(), buffer.size());
     if (count < 0 && errno == ENOTSOCK && std::exchange(is_socket_, false))
         return false;
+    if (count < 0 && errno == EAGAIN && looks_first)
+        hasty_ = wait == Wait::no && hasty_;
     if (count < 0 && (errno == EINTR || errno == EAGAIN))
         return false;
     if (count <= 0)

@@ -105,6 +105,9 @@ public:
 private:
     static constexpr int again_code = 11;  // EAGAIN
 
+    /// Answers that are waited for until the next is looked for at once.
+    static constexpr unsigned retry_haste = 32;
+
     explicit StoreClient(int descriptor) : descriptor_(descriptor) {}
 
     /// What a request is for; put together only when it fails.
@@ -122,7 +125,8 @@ private:
     [[nodiscard]] xen::Result<std::string> answer(std::uint32_t number, const Purpose& purpose);
     [[nodiscard]] xen::Result<void> send(std::string_view bytes);
     enum class Wait { no, yes };
-    /// Reads what is there (or waits for something); false when nothing was there.
+    [[nodiscard]] xen::Result<bool> is_readable(Wait wait) const;
+    /// Reads what is there (or waits for something); false when nothing was there, and when it is to be called again.
     [[nodiscard]] xen::Result<bool> receive(Wait wait);
     void queue_event(const store::Message& message);
 
@@ -132,6 +136,8 @@ private:
     std::uint32_t last_request_ = 0;
     std::string outgoing_;  ///< the bytes of a request; kept for its memory
     bool is_socket_ = true; ///< until it turns out to be the kernel's device
+    bool hasty_ = true;     ///< look for the answer before waiting for it
+    unsigned patience_ = 0; ///< how often it was waited for
 };
 
 }  // namespace rf::rpc

@@ -72,7 +72,7 @@ xen::Result<void> StoreService::start(xen::OwnStoreRing own_ring)
         return done;
     if (auto done = listen(); !done)
         return done;
-    for (const auto& [connection, peer] : peers_)
+    for (const auto& [connection, client] : clients_)
         wake(connection);
     // Dom0's kernel waits for a first event of a store before it looks for devices that its own drivers are to serve.
     return doors_.events.notify(rings_.at(0).port);
@@ -109,7 +109,7 @@ xen::Result<void> StoreService::attach(std::uint16_t domain, SharedPage page, xe
         if (auto sent = doors_.events.notify(port); !sent)
             log(Severity::warning, sent.error().text());
     };
-    peers_[connection] = std::make_shared<RingPeer>(std::move(page), connection, server_, start, notify);
+    clients_[connection] = {std::make_shared<RingPeer>(std::move(page), connection, server_, start, notify), domain};
     rings_[domain] = {connection, *local, false};
     domain_of_port_[*local] = domain;
     wake(connection);
@@ -161,7 +161,7 @@ void StoreService::disconnect(std::uint16_t domain)
     const auto ring = rings_.find(domain);
     if (ring == rings_.end())
         return;
-    peers_.erase(ring->second.connection);
+    clients_.erase(ring->second.connection);
     domain_of_port_.erase(ring->second.port);
     if (auto closed = doors_.events.unbind(ring->second.port); !closed)
         log(Severity::warning, closed.error().text());
@@ -223,7 +223,7 @@ void StoreService::admit()
         const store::ConnectionId connection = server_.connect_local();
         auto peer = LocalPeer::create(std::move(socket), connection, loop_, [this, connection] { wake(connection); });
         if (peer) {
-            peers_[connection] = std::move(*peer);
+            clients_[connection] = {std::move(*peer), std::nullopt};
         } else {
             log(Severity::warning, peer.error().text());
             server_.disconnect(connection);

@@ -7,6 +7,7 @@
 
 #include <map>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "rpc/journal_file.hpp"
@@ -57,6 +58,11 @@ private:
         bool masked = false;  ///< its event was reported and is not armed again yet
     };
 
+    struct Client {
+        std::shared_ptr<Peer> peer;
+        std::optional<std::uint16_t> domain;  ///< whose ring it is
+    };
+
     // store::DomainGate
     bool connect(std::uint16_t domain, const store::ServedDomain& served) override;
     void disconnect(std::uint16_t domain) override;
@@ -79,7 +85,7 @@ private:
     void turn();
     void write_journal();
     void finish(store::ConnectionId connection, Peer::Work work);
-    void rearm(store::ConnectionId connection);
+    void rearm(const Client& client);
     void drop(store::ConnectionId connection);
 
     ReadyLoop& loop_;
@@ -87,7 +93,7 @@ private:
     StoreDoors doors_;
     JournalFile journal_;
     store::Server server_;
-    std::map<store::ConnectionId, std::shared_ptr<Peer>> peers_;
+    std::map<store::ConnectionId, Client> clients_;
     std::map<std::uint16_t, Ring> rings_;
     std::map<xen::LocalPort, std::uint16_t> domain_of_port_;
     xen::Descriptor listener_;
@@ -95,6 +101,7 @@ private:
     bool accepting_ = true;  ///< false while there are no descriptors for new clients
     std::vector<store::ConnectionId> queue_;       ///< clients that wait for their turn, in order
     std::vector<std::pair<store::ConnectionId, Peer::Work>> served_;  ///< in this turn
+    std::vector<store::ConnectionId> ready_;                          ///< in this turn: who has something to take
     bool changed_ = false;  ///< something besides requests is to be written and told
     bool journal_failed_ = false;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 /// The turn loop of StoreService: who is served when, and the order of journal and replies.
 #include <algorithm>
+#include <cerrno>
 
 #include "rpc/log.hpp"
 #include "rpc/store_service.hpp"
@@ -39,8 +40,8 @@ void StoreService::turn()
     for (std::size_t i = 0; i < clients; ++i) {
         const store::ConnectionId connection = queue_[i];
         // A copy of the pointer: a request may drop the very peer that made it.
-        if (const auto peer = peers_.find(connection); peer != peers_.end())
-            served_.emplace_back(connection, std::shared_ptr(peer->second)->take_requests(server_, requests_per_turn));
+        if (const auto client = clients_.find(connection); client != clients_.end())
+            served_.emplace_back(connection, std::shared_ptr(client->second.peer)->take_requests(server_, requests_per_turn));
     }
     queue_.erase(queue_.begin(), queue_.begin() + static_cast<std::ptrdiff_t>(clients));
     write_journal();
@@ -49,7 +50,8 @@ void StoreService::turn()
         return std::any_of(served_.begin(), served_.begin() + static_cast<std::ptrdiff_t>(takers),
                            [=](const auto& one) { return one.first == connection; });
     };
-    for (const store::ConnectionId connection : server_.take_ready_outputs())
+    server_.take_ready_outputs(ready_);
+    for (const store::ConnectionId connection : ready_)
         if (!was_served(connection))
             served_.emplace_back(connection, Peer::Work::idle);
     for (const auto& [connection, work] : served_)
@@ -58,35 +60,35 @@ void StoreService::turn()
 
 void StoreService::finish(store::ConnectionId connection, Peer::Work work)
 {
-    const auto peer = peers_.find(connection);
-    if (peer == peers_.end())
+    const auto client = clients_.find(connection);
+    if (client == clients_.end())
         return;
-    const Peer::Work sent = peer->second->send_replies(server_);
+    const Peer::Work sent = client->second.peer->send_replies(server_);
     if (sent == Peer::Work::closed || work == Peer::Work::closed) {
         drop(connection);
         return;
     }
-    rearm(connection);
+    rearm(client->second);
     if (work == Peer::Work::blocked ? server_.accepts_requests(connection)
                                     : work == Peer::Work::more || sent == Peer::Work::more)
         wake(connection);
 }
 
 /// Lets the ring's event be reported again. Events that came in between are pending and arrive now.
-void StoreService::rearm(store::ConnectionId connection)
+void StoreService::rearm(const Client& client)
 {
-    for (auto& [domain, ring] : rings_) {
-        if (ring.connection != connection || !ring.masked)
-            continue;
-        ring.masked = false;
-        if (auto armed = doors_.events.unmask(ring.port); !armed)
-            log(Severity::error, armed.error().text());
-    }
+    if (!client.domain)
+        return;
+    Ring& ring = rings_.at(*client.domain);
+    if (!std::exchange(ring.masked, false))
+        return;
+    if (auto armed = doors_.events.unmask(ring.port); !armed)
+        log(Severity::error, armed.error().text());
 }
 
 void StoreService::drop(store::ConnectionId connection)
 {
-    peers_.erase(connection);
+    clients_.erase(connection);
     server_.disconnect(connection);
     if (!accepting_) {
         accepting_ = true;
@@ -96,10 +98,11 @@ void StoreService::drop(store::ConnectionId connection)
 
 void StoreService::write_journal()
 {
-    const std::string records = server_.take_records();
-    if (records.empty())
+    if (server_.records().empty())
         return;
-    auto written = journal_.append(records);
+    // Behind a batch that is missing, none may follow: then a snapshot is the only way on.
+    xen::Result<void> written = journal_failed_ ? xen::failure(EIO, "the journal misses a batch") : journal_.append(server_.records());
+    server_.forget_records();
     if (!written || journal_.has_grown())
         written = journal_.replace(server_.snapshot());
     // Serving on without a journal is better than not serving; the next turn tries again with a whole snapshot.

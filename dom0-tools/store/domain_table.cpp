@@ -31,12 +31,16 @@ void DomainTable::note(std::uint16_t id, Evidence evidence)
     known = std::max(known, evidence);
 }
 
-std::vector<std::uint16_t> DomainTable::missing(const std::map<std::uint16_t, DomainState>& existing) const
+std::vector<std::uint16_t> DomainTable::missing(std::span<const DomainStatus> existing) const
 {
     std::vector<std::uint16_t> gone;
-    for (const auto& [id, evidence] : noted_)
-        if (!existing.contains(id))
+    auto next = existing.begin();
+    for (const auto& [id, evidence] : noted_) {
+        while (next != existing.end() && next->id < id)
+            ++next;
+        if (next == existing.end() || next->id != id)
             gone.push_back(id);
+    }
     return gone;
 }
 

@@ -42,8 +42,8 @@ public:
     /// The number was named by somebody and must be watched for its death.
     enum class Evidence { named, alive };
     void note(std::uint16_t id, Evidence evidence);
-    /// Noted numbers that are not among `existing`.
-    [[nodiscard]] std::vector<std::uint16_t> missing(const std::map<std::uint16_t, DomainState>& existing) const;
+    /// Noted numbers that are not among `existing`, whose numbers rise.
+    [[nodiscard]] std::vector<std::uint16_t> missing(std::span<const DomainStatus> existing) const;
     /// Ends this life of the number. Returns whether a real domain had been seen with it.
     Evidence retire(std::uint16_t id);
     void set_incarnation(std::uint16_t id, std::uint32_t incarnation) { incarnations_[id] = incarnation; }

@@ -2,6 +2,8 @@
 #include "store/journal.hpp"
 
 #include <array>
+#include <atomic>
+#include <cstddef>
 #include <cstring>
 
 namespace rf::store {
@@ -29,6 +31,7 @@ struct FrameHeader {
     std::uint32_t length;
     std::uint32_t checksum;
 };
+static_assert(sizeof(FrameHeader) == frame_overhead);
 
 }  // namespace
 
@@ -54,6 +57,16 @@ std::string journal_frame(std::string_view batch)
     return frame.append(reinterpret_cast<const char*>(&header), sizeof header).append(batch);
 }
 
+void put_journal_frame(char* place, std::string_view batch)
+{
+    const auto length = static_cast<std::uint32_t>(batch.size());
+    const std::uint32_t checksum = crc32(batch);
+    std::memcpy(place + sizeof(FrameHeader), batch.data(), batch.size());
+    std::memcpy(place + offsetof(FrameHeader, checksum), &checksum, sizeof checksum);
+    std::atomic_signal_fence(std::memory_order_release);
+    std::memcpy(place + offsetof(FrameHeader, length), &length, sizeof length);
+}
+
 JournalReader::JournalReader(std::string_view file) : file_(file)
 {
     if (file.starts_with(journal_mark))
@@ -67,7 +80,7 @@ std::optional<std::string_view> JournalReader::next()
         return std::nullopt;
     std::memcpy(&header, file_.data() + position_, sizeof header);
     const std::string_view rest = file_.substr(position_ + sizeof header);
-    if (header.length > rest.size() || crc32(rest.substr(0, header.length)) != header.checksum)
+    if (header.length == 0 || header.length > rest.size() || crc32(rest.substr(0, header.length)) != header.checksum)
         return std::nullopt;
     position_ += sizeof header + header.length;
     return rest.substr(0, header.length);

@@ -54,9 +54,18 @@ public:
 
     [[nodiscard]] bool empty() const { return bytes_.empty(); }
     [[nodiscard]] std::string take() { return std::exchange(bytes_, {}); }
+    [[nodiscard]] std::string_view bytes() const { return bytes_; }
+    /// Keeps the memory, unless it was much.
+    void clear()
+    {
+        if (bytes_.capacity() > unusual_batch)
+            bytes_ = {};
+        bytes_.clear();
+    }
 
 private:
     static constexpr std::size_t usual_batch = 256;
+    static constexpr std::size_t unusual_batch = 65536;
 
     std::string bytes_;
 };

@@ -70,13 +70,14 @@ void Server::disconnect(ConnectionId id)
     if (found == connections_.end())
         return;
     drop_state(found->second);
+    latest_ = nullptr;
     connections_.erase(found);
     std::erase(ready_, id);
 }
 
 Message Server::handle(ConnectionId id, const Message& request)
 {
-    Connection& connection = connections_.at(id);
+    Connection& connection = connection_of(id);
     Reply reply = dispatch(connection, request);
     if (reply && reply->size() > payload_max)
         reply = std::unexpected(Error::too_big);
@@ -88,8 +89,8 @@ Message Server::handle(ConnectionId id, const Message& request)
 void Server::process(ConnectionId id, const Message& request)
 {
     const Message reply = handle(id, request);
-    if (const auto found = connections_.find(id); found != connections_.end())
-        queue_reply(found->second, encode(reply));
+    if (Connection* const connection = find_connection(id))
+        queue_reply(*connection, encode(reply));
     deliver_events();
 }
 
@@ -186,10 +187,10 @@ void Server::queue_reply(Connection& connection, std::string bytes)
 
 void Server::queue_event(const Event& event)
 {
-    const auto found = connections_.find(event.connection);
-    if (found == connections_.end())
+    Connection* const found = find_connection(event.connection);
+    if (found == nullptr)
         return;
-    Connection& connection = found->second;
+    Connection& connection = *found;
     std::string payload = event.path + '\0' + event.token + '\0';
     if (payload.size() > payload_max)
         return;
@@ -215,7 +216,7 @@ void Server::deliver_events()
 
 void Server::delivered(ConnectionId id, std::size_t count)
 {
-    Connection& connection = connections_.at(id);
+    Connection& connection = connection_of(id);
     const std::size_t before = connection.outbox.bytes();
     connection.outbox.consume(count);
     const std::size_t sent = before - connection.outbox.bytes();
@@ -225,7 +226,7 @@ void Server::delivered(ConnectionId id, std::size_t count)
 
 bool Server::accepts_requests(ConnectionId id) const
 {
-    const Connection& connection = connections_.at(id);
+    const Connection& connection = connection_of(id);
     if (connection.outbox.empty())
         return true;
     return connection.outbox.replies() < quota_.outstanding_replies && affords(connection, header_bytes + payload_max);
@@ -233,15 +234,16 @@ bool Server::accepts_requests(ConnectionId id) const
 
 bool Server::is_overrun(ConnectionId id) const
 {
-    const Connection& connection = connections_.at(id);
+    const Connection& connection = connection_of(id);
     return !connection.is_ring() && connection.outbox.bytes() > local_backlog_max;
 }
 
-std::vector<ConnectionId> Server::take_ready_outputs()
+void Server::take_ready_outputs(std::vector<ConnectionId>& ready)
 {
     for (const ConnectionId id : ready_)
-        connections_.at(id).ready = false;
-    return std::exchange(ready_, {});
+        connection_of(id).ready = false;
+    ready.clear();
+    ready.swap(ready_);
 }
 
 }  // namespace rf::store

@@ -10,6 +10,7 @@
 
 #include <map>
 #include <span>
+#include <utility>
 
 #include "store/domain_table.hpp"
 #include "store/message.hpp"
@@ -56,15 +57,15 @@ public:
     void process(ConnectionId connection, const Message& request);
 
     /// Bytes that wait for this client.
-    [[nodiscard]] const Outbox& outbox(ConnectionId connection) const { return connections_.at(connection).outbox; }
+    [[nodiscard]] const Outbox& outbox(ConnectionId connection) const { return connection_of(connection).outbox; }
     /// The transport has sent `count` bytes of the outbox.
     void delivered(ConnectionId connection, std::size_t count);
     /// Whether further requests of this client may be read now; false until it takes its replies.
     [[nodiscard]] bool accepts_requests(ConnectionId connection) const;
     /// Whether a local client is so far behind that it must be cut off.
     [[nodiscard]] bool is_overrun(ConnectionId connection) const;
-    /// Connections whose outbox has gained bytes since the last call.
-    [[nodiscard]] std::vector<ConnectionId> take_ready_outputs();
+    /// Connections whose outbox has gained bytes since the last call; what `ready` holds is dropped, its memory kept.
+    void take_ready_outputs(std::vector<ConnectionId>& ready);
 
     /// The hypervisor's complete list of domains: notices deaths and shutdowns, tells @releaseDomain.
     void update_domains(std::span<const DomainStatus> existing);
@@ -72,10 +73,13 @@ public:
     /// Ring progress, kept so that a restart neither repeats nor loses a request.
     void ring_progressed(ConnectionId connection, std::uint32_t request_index, std::string_view remainder);
     void ring_reset(ConnectionId connection, std::uint32_t request_index, std::uint32_t response_index);
-    [[nodiscard]] const RingProgress& ring(ConnectionId connection) const { return connections_.at(connection).ring; }
+    [[nodiscard]] const RingProgress& ring(ConnectionId connection) const { return connection_of(connection).ring; }
 
     /// Records since the last call; must be on disk before any outbox byte of the same turn leaves.
     [[nodiscard]] std::string take_records() { return records_.take(); }
+    /// The same, without taking them; `forget_records` then drops them.
+    [[nodiscard]] std::string_view records() const { return records_.bytes(); }
+    void forget_records() { records_.clear(); }
     /// All records that rebuild the present state.
     [[nodiscard]] std::string snapshot() const;
     /// Applies a batch from the journal to a fresh server; false if it is malformed.
@@ -86,6 +90,8 @@ public:
     [[nodiscard]] const DomainTable& domains() const { return domains_; }
     [[nodiscard]] const Tree& tree() const { return tree_; }
     [[nodiscard]] Usage usage_of(std::uint16_t domain) const { return ledger_.of(domains_.key(domain)); }
+    /// Nodes ever walked in search of what dead domains owned.
+    [[nodiscard]] std::uint64_t nodes_walked() const { return nodes_walked_; }
     [[nodiscard]] std::size_t watch_count(ConnectionId connection) const { return watches_.count(connection); }
 
 private:
@@ -113,6 +119,22 @@ private:
     [[nodiscard]] Reply dispatch_node(Connection& connection, const Message& request);
     [[nodiscard]] Reply dispatch_domain(Connection& connection, const Message& request);
     Connection& new_connection(Kind kind, DomainKey domain);
+    /// That of a number that exists.
+    [[nodiscard]] const Connection& connection_of(ConnectionId id) const
+    {
+        if (latest_ == nullptr || latest_->id != id)
+            latest_ = &connections_.at(id);
+        return *latest_;
+    }
+    /// nullptr if it is gone.
+    [[nodiscard]] Connection* find_connection(ConnectionId id)
+    {
+        if (latest_ != nullptr && latest_->id == id)
+            return const_cast<Connection*>(latest_);
+        const auto found = connections_.find(id);
+        return found == connections_.end() ? nullptr : &found->second;
+    }
+    [[nodiscard]] Connection& connection_of(ConnectionId id) { return const_cast<Connection&>(std::as_const(*this).connection_of(id)); }
     void drop_state(Connection& connection);
     void make_ready(Connection& connection);
     void queue_reply(Connection& connection, std::string bytes);
@@ -156,10 +178,12 @@ private:
     [[nodiscard]] Result<std::uint16_t> served_domain(std::string_view text);
     void forget_served(std::uint16_t id);
     void retire(std::uint16_t id);
+    [[nodiscard]] std::vector<std::string> owned_by_dead(DomainKey dead);
     void update_caller(std::uint16_t id);
 
     // server_restore.cpp
     void record_domain(RecordWriter& writer, std::uint16_t id, const ServedDomain& served) const;
+    void record_put(std::string_view path, const Node& node);
     void record_changes(const std::vector<Change>& changes);
     [[nodiscard]] bool replay_one(RecordReader& reader);
     [[nodiscard]] bool replay_tree(RecordType type, RecordReader& reader);
@@ -173,10 +197,13 @@ private:
     Tree tree_;
     Ledger ledger_;
     std::uint64_t generation_ = 0;
+    std::uint64_t nodes_walked_ = 0;
     WatchTable watches_;
     DomainTable domains_;
     std::map<ConnectionId, Connection> connections_;
+    mutable const Connection* latest_ = nullptr;               ///< the one asked for last: a request asks for its own many times
     std::map<std::string, Permissions, std::less<>> special_;  ///< who may hear each special event
+    std::vector<Change> changes_;                              ///< of a request outside of transactions; kept for its memory
     std::vector<Event> events_;
     std::vector<ConnectionId> ready_;                          ///< those marked `ready`
     RecordWriter records_;

@@ -200,20 +200,19 @@ Server::Reply Server::control(Connection&, const Message& request)
 
 void Server::update_domains(std::span<const DomainStatus> existing)
 {
-    std::map<std::uint16_t, DomainState> states;
-    for (const DomainStatus& status : existing) {
-        states[status.id] = status.state;
+    std::vector<DomainStatus> states(existing.begin(), existing.end());
+    std::ranges::sort(states, {}, &DomainStatus::id);
+    for (const DomainStatus& status : states)
         domains_.note(status.id, DomainTable::Evidence::alive);
-    }
     bool shut_down = false;
     std::vector<std::uint16_t> dead;
     for (const auto& [id, served] : domains_.served()) {
         if (id == 0)
             continue;
-        const auto state = states.find(id);
-        if (state == states.end() || state->second == DomainState::dying) {
+        const auto state = std::ranges::lower_bound(states, id, {}, &DomainStatus::id);
+        if (state == states.end() || state->id != id || state->state == DomainState::dying) {
             dead.push_back(id);
-        } else if (state->second == DomainState::shut_down && served.state == DomainState::running) {
+        } else if (state->state == DomainState::shut_down && served.state == DomainState::running) {
             ServedDomain& changed = *domains_.find(id);
             changed.state = DomainState::shut_down;
             record_domain(records_, id, changed);
@@ -231,6 +230,31 @@ void Server::update_domains(std::span<const DomainStatus> existing)
     deliver_events();
 }
 
+/// The topmost nodes that belong to a domain. They are nearly always below its home: the rest of the tree, which is that of all
+/// others, is walked only if the ledger knows of more of them than were found there.
+std::vector<std::string> Server::owned_by_dead(DomainKey dead)
+{
+    std::vector<std::string> owned;
+    std::int64_t found = 0;
+    const auto collect = [&](const Node& node, std::string_view path) {
+        ++nodes_walked_;
+        if (node.permissions->front().domain != dead)
+            return;
+        ++found;
+        const bool below_owned = !owned.empty() && path.size() > owned.back().size() && path.starts_with(owned.back()) && path[owned.back().size()] == '/';
+        if (path != "/" && !below_owned)
+            owned.emplace_back(path);
+    };
+    const std::string home = home_of(dead.id);
+    if (const Node* const node = tree_.find(home))
+        Tree::visit_below(*node, home, collect);
+    if (found < ledger_.of(dead).nodes) {
+        owned.clear();
+        tree_.visit(collect);
+    }
+    return owned;
+}
+
 /// The domain behind this number is dead: what it owned goes, and the number's next user starts with nothing.
 void Server::retire(std::uint16_t id)
 {
@@ -240,15 +264,9 @@ void Server::retire(std::uint16_t id)
     if (evidence != DomainTable::Evidence::alive || ledger_.of(dead).nodes == 0)
         return;
 
-    std::vector<std::string> owned;
-    tree_.visit([&](const Node& node, std::string_view path) {
-        const bool below_owned = !owned.empty() && path.starts_with(owned.back() + "/");
-        if (node.permissions->front().domain == dead && path != "/" && !below_owned)
-            owned.emplace_back(path);
-    });
     std::vector<Change> changes;
     View view(tree_, ledger_, generation_, quota_, &changes);
-    for (const std::string& path : owned)
+    for (const std::string& path : owned_by_dead(dead))
         if (const auto parsed = Path::parse(path, {}))
             (void)view.remove(Caller{}, *parsed);  // cannot fail: domain 0 removes a node that exists
     commit(changes);

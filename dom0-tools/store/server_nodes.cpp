@@ -72,11 +72,17 @@ Server::Reply Server::alter(Connection& connection, const Message& request, Oper
         ledger_.add(connection.caller.domain, {0, static_cast<std::int64_t>((*transaction)->bytes() - before)});
         return done ? Reply(ok) : Reply(std::unexpected(done.error()));
     }
-    std::vector<Change> changes;
-    const auto done = View(tree_, ledger_, generation_, quota_, &changes).apply(connection.caller, operation);
+    View view(tree_, ledger_, generation_, quota_, &changes_);
+    const auto done = view.apply(connection.caller, operation);
     if (!done)
         return std::unexpected(done.error());
-    commit(changes);
+    if (const Node* const node = view.written()) {
+        record_put(changes_.front().path.text(), *node);
+        fire(changes_.front());
+    } else {
+        commit(changes_);
+    }
+    changes_.clear();
     return ok;
 }
 

@@ -13,6 +13,11 @@ void Server::record_domain(RecordWriter& writer, std::uint16_t id, const ServedD
     writer.number(static_cast<std::uint8_t>(served.target.has_value())).number(served.target.value_or(0));
 }
 
+void Server::record_put(std::string_view path, const Node& node)
+{
+    records_.begin(RecordType::put).text(path).text(node.value).permissions(*node.permissions);
+}
+
 /// Removals first, then what now stands at each changed path, parents before children.
 void Server::record_changes(const std::vector<Change>& changes)
 {
@@ -25,7 +30,7 @@ void Server::record_changes(const std::vector<Change>& changes)
     std::sort(put.begin(), put.end(), [](const Path* a, const Path* b) { return *a < *b; });
     for (const Path* path : put)
         if (const Node* node = tree_.find(path->text()))
-            records_.begin(RecordType::put).text(path->text()).text(node->value).permissions(*node->permissions);
+            record_put(path->text(), *node);
 }
 
 std::string Server::snapshot() const

@@ -98,11 +98,12 @@ Node& Tree::writable(std::string_view path)
     return *node;
 }
 
-void Tree::set_value(std::string_view path, std::string_view value, std::uint64_t generation)
+const Node& Tree::set_value(std::string_view path, std::string_view value, std::uint64_t generation)
 {
     Node& node = writable(path);
     node.value = value;
     node.generation = generation;
+    return node;
 }
 
 void Tree::set_permissions(std::string_view path, Permissions permissions, std::uint64_t generation)

@@ -44,8 +44,8 @@ public:
     };
     [[nodiscard]] Nearest nearest(std::string_view path) const;
 
-    /// Changes an existing node.
-    void set_value(std::string_view path, std::string_view value, std::uint64_t generation);
+    /// Changes an existing node; valid as that of `find`.
+    const Node& set_value(std::string_view path, std::string_view value, std::uint64_t generation);
     void set_permissions(std::string_view path, Permissions permissions, std::uint64_t generation);
     /// Adds a node below an existing parent; there must be none of that name.
     void insert(const Path& path, std::string_view value, Permissions permissions, std::uint64_t generation);

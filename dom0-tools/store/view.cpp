@@ -65,7 +65,7 @@ Result<void> View::write(const Caller& caller, const Path& path, std::string_vie
 
     ledger_.add(owner_of(*node), more);
     note(Change::Kind::put, path, node->permissions);
-    tree_.set_value(path.text(), value, ++generation_);
+    written_ = &tree_.set_value(path.text(), value, ++generation_);
     return {};
 }
 

@@ -48,6 +48,8 @@ public:
     /// Removes a node and all below it. Fine if it was not there but its parent is.
     [[nodiscard]] Result<void> remove(const Caller& caller, const Path& path);
     [[nodiscard]] Result<void> set_permissions(const Caller& caller, const Path& path, Permissions permissions);
+    /// The node that the last `write` has changed, unless it made it; valid until the tree changes.
+    [[nodiscard]] const Node* written() const { return written_; }
     /// Any of the four above.
     [[nodiscard]] Result<void> apply(const Caller& caller, const Operation& operation);
 
@@ -62,6 +64,7 @@ private:
     std::uint64_t& generation_;
     const Quota& quota_;
     std::vector<Change>* changes_;
+    const Node* written_ = nullptr;
 };
 
 }  // namespace rf::store

@@ -24,7 +24,12 @@ Result<void> WatchTable::add(Watch watch)
     auto& mine = by_connection_[watch.connection];
     if (!mine.emplace(watch.path, watch.token).second)
         return std::unexpected(Error::exists);
-    by_path_[watch.path].push_back(std::move(watch));
+    auto& slot = by_path_[watch.path];
+    if (slot.empty()) {
+        paths_of_length_.resize(std::max(paths_of_length_.size(), watch.path.size() + 1));
+        ++paths_of_length_[watch.path.size()];
+    }
+    slot.push_back(std::move(watch));
     return {};
 }
 
@@ -41,8 +46,10 @@ Result<Watch> WatchTable::remove(ConnectionId connection, std::string_view path,
     });
     Watch taken = std::move(*found);
     slot->second.erase(found);
-    if (slot->second.empty())
+    if (slot->second.empty()) {
+        --paths_of_length_[path.size()];
         by_path_.erase(slot);
+    }
     return taken;
 }
 
@@ -80,6 +87,8 @@ std::vector<const Watch*> WatchTable::of(ConnectionId connection) const
 
 void WatchTable::visit_exact(std::string_view path, const Visitor& visitor) const
 {
+    if (path.size() >= paths_of_length_.size() || paths_of_length_[path.size()] == 0)
+        return;
     if (const auto slot = by_path_.find(path); slot != by_path_.end())
         for (const Watch& watch : slot->second)
             visitor(watch);

@@ -50,6 +50,7 @@ private:
     void visit_exact(std::string_view path, const Visitor& visitor) const;
 
     std::map<std::string, std::vector<Watch>, std::less<>> by_path_;
+    std::vector<std::uint32_t> paths_of_length_;  ///< how many of them: of most lengths there are none, and then there is nothing to search
     std::map<ConnectionId, std::set<std::pair<std::string, std::string>>> by_connection_;  ///< (path, token)
 };
 

@@ -40,7 +40,10 @@ void run(Bytes bytes)
     std::string const framed = std::string(journal_mark) + journal_frame(file);
     JournalReader whole(framed);
     auto const batch = whole.next();
-    ASSERT_TRUE(batch && *batch == file);
+    ASSERT_EQ(batch.has_value(), !file.empty()); // a frame of nothing is the end
+    if (!batch)
+        return;
+    ASSERT_TRUE(*batch == file);
     if (server.replay(*batch))
         check(server, gate, quota);
 }

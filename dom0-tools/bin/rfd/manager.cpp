@@ -16,6 +16,7 @@ namespace {
 
 using boost::system::error_code;
 using lifecycle::Task;
+using Extent = lifecycle::Supervisor::Extent;
 using rpc::Severity;
 using rpc::log;
 
@@ -82,7 +83,7 @@ void Manager::connect()
     session_.emplace(std::move(*session));
     store_wait_.emplace(io_, session_->store.descriptor());
     complaint_.clear();
-    look();
+    look(Extent::all);
     await_store();
 }
 
@@ -105,7 +106,7 @@ void Manager::await_store()
     store_wait_->async_wait(boost::asio::posix::stream_descriptor::wait_read, [this](const error_code& error) {
         if (error || !session_)
             return;
-        look();
+        look(Extent::changes);
         await_store();
     });
 }
@@ -121,7 +122,7 @@ void Manager::await_timer()
             return;  // set anew meanwhile
         await_timer();
         if (session_)
-            look();
+            look(Extent::all);
         else
             connect();
     });
@@ -142,14 +143,14 @@ void Manager::await_children()
                 log(Severity::error, "backend process " + std::to_string(process) + " failed with code " + std::to_string(WEXITSTATUS(status)));
         }
         if (session_)
-            look();
+            look(Extent::all);
         await_children();
     });
 }
 
-void Manager::look()
+void Manager::look(Extent extent)
 {
-    // What the events about domains say in detail does not matter: a look sees everything.
+    // What the events about domains say in detail does not matter: a look sees what has changed.
     for (;;) {
         const auto event = session_->store.next_event();
         if (!event)
@@ -158,7 +159,7 @@ void Manager::look()
             break;
         reports_ = reports_ || (*event)->token == about_reports;
     }
-    const auto tasks = supervisor_.look(*session_);
+    const auto tasks = supervisor_.look(*session_, extent);
     if (!tasks)
         return lose_session(tasks.error().what);
     for (const Task& task : *tasks)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// rfd's event loop: looks whenever the store tells of a domain that came, ended or went, when a child ends, and now and
-/// then. Deeds run on a few worker threads; no two for the same domain at once. Lives through restarts of the store.
+/// rfd's event loop: looks whenever the store tells of a domain that came, ended or went, at that domain; and at all of them when a
+/// child ends, and now and then. Deeds run on a few worker threads; no two for the same domain at once. Lives through restarts of the store.
 
 #include <set>
 
@@ -26,7 +26,7 @@ private:
     void connect();
     void lose_session(const std::string& why);
     void await_store();
-    void look();
+    void look(lifecycle::Supervisor::Extent extent);
     void begin(const lifecycle::Task& task);
     void await_timer();
     void await_children();

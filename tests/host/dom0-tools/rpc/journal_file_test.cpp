@@ -1,13 +1,18 @@
 // SPDX-License-Identifier: MIT
-/// Story: the journal file through crashes: cut at any byte it still opens and gives whole batches only; a journal of another
-/// boot is not believed; two stores cannot write to one.
+/// Story: the journal file through crashes: cut at any byte it still opens and gives whole batches only; killed at any moment it
+/// holds what was appended; a full file system is an error and no signal; a journal of another boot is not believed; two stores
+/// cannot write to one.
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "rpc/journal_file.hpp"
+#include "store/journal.hpp"
 
 namespace rf::rpc {
 namespace {
@@ -22,6 +27,17 @@ protected:
         auto journal = JournalFile::open(directory, boot);
         EXPECT_TRUE(journal);
         return journal->load().value();
+    }
+
+    /// Bytes of the file up to the end of its last batch.
+    [[nodiscard]] std::size_t sound_bytes() const
+    {
+        std::ifstream file(path, std::ios::binary);
+        const std::string bytes{std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
+        store::JournalReader reader(bytes);
+        while (reader.next()) {
+        }
+        return reader.sound_bytes();
     }
 
     const std::string directory = std::filesystem::temp_directory_path() / ("rf-journal-" + std::to_string(::getpid())) / "a";
@@ -48,10 +64,10 @@ TEST_F(JournalFileTest, ACutTailLosesOnlyTheLastBatch)
     {
         auto journal = JournalFile::open(directory, "b");
         ASSERT_TRUE(journal->replace("s"));
-        ends.push_back(std::filesystem::file_size(path));
+        ends.push_back(sound_bytes());
         for (int i = 0; i < 5; ++i) {
             ASSERT_TRUE(journal->append(std::string(static_cast<std::size_t>(10 + i), 'x')));
-            ends.push_back(std::filesystem::file_size(path));
+            ends.push_back(sound_bytes());
         }
     }
     for (std::size_t length = ends.back(); length > ends.front(); --length) {
@@ -85,7 +101,91 @@ TEST_F(JournalFileTest, GrowthCallsForASnapshot)
     EXPECT_LT(appended, 15);
     ASSERT_TRUE(journal->replace("s"));
     EXPECT_FALSE(journal->has_grown());
-    EXPECT_LT(std::filesystem::file_size(path), 100u);
+    EXPECT_LT(sound_bytes(), 100u);
+    EXPECT_LT(std::filesystem::file_size(path), 512u * 1024);  // with the room for more
+}
+
+/// The n-th batch: of any length, some longer than what is reserved at a time, and different from its neighbours.
+std::string batch(unsigned n)
+{
+    return std::to_string(n) + std::string(n % 50 == 7 ? 300'000 : n * 37 % 3000, static_cast<char>('a' + n % 26));
+}
+
+TEST_F(JournalFileTest, BatchesCrossWhatIsReservedAtATime)
+{
+    auto journal = JournalFile::open(directory, "b");
+    ASSERT_TRUE(journal->replace("s"));
+    std::vector<std::string> expected{"s"};
+    for (unsigned n = 0; n < 400; ++n) {
+        expected.push_back(batch(n));
+        ASSERT_TRUE(journal->append(expected.back()));
+    }
+    const std::string other = directory + "/copy";  // the lock is ours
+    std::filesystem::create_directories(other);
+    std::filesystem::copy_file(path, other + "/store.journal");
+    EXPECT_EQ(JournalFile::open(other, "b")->load().value(), expected);
+}
+
+TEST_F(JournalFileTest, KilledAtAnyMomentItHoldsWhatWasAppended)
+{
+    for (int life = 0; life < 20; ++life) {
+        std::filesystem::remove_all(directory);
+        int told[2];
+        ASSERT_EQ(::pipe(told), 0);
+        const pid_t child = ::fork();
+        ASSERT_GE(child, 0);
+        if (child == 0) {
+            auto journal = JournalFile::open(directory, "b");
+            if (!journal || !journal->replace("s"))
+                ::_exit(1);
+            for (unsigned n = 0;; ++n)
+                if (!journal->append(batch(n)) || ::write(told[1], &n, sizeof n) != sizeof n)
+                    ::_exit(2);
+        }
+        ::close(told[1]);
+        unsigned last = 0;
+        for (int appended = 0; appended <= life * 3; ++appended)
+            ASSERT_EQ(::read(told[0], &last, sizeof last), static_cast<ssize_t>(sizeof last));
+        ::kill(child, SIGKILL);
+        int status = 0;
+        ASSERT_EQ(::waitpid(child, &status, 0), child);
+        EXPECT_TRUE(WIFSIGNALED(status)) << status;
+        while (::read(told[0], &last, sizeof last) == sizeof last) {
+        }
+        ::close(told[0]);
+        const std::vector<std::string> batches = load("b");
+        // All that it told of, and perhaps one more.
+        ASSERT_GE(batches.size(), last + 2);
+        ASSERT_LE(batches.size(), last + 3);
+        for (unsigned n = 0; n + 1 < batches.size(); ++n)
+            ASSERT_EQ(batches[n + 1], batch(n));
+    }
+}
+
+TEST_F(JournalFileTest, AFullFileSystemIsAnErrorAndLeavesWhatWasThere)
+{
+    auto journal = JournalFile::open(directory, "b");
+    ASSERT_TRUE(journal->replace("s"));
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const rlimit full{std::filesystem::file_size(path), before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+    std::vector<std::string> expected{"s"};
+    const std::string part(1000, 'x');
+    xen::Result<void> appended;
+    while ((appended = journal->append(part)))
+        expected.push_back(part);
+    EXPECT_GT(expected.size(), 200u);  // what was reserved is there to be used
+    EXPECT_NE(appended.error().text().find(path), std::string::npos);
+    EXPECT_FALSE(journal->replace(std::string(full.rlim_cur, 'y')));
+    EXPECT_FALSE(std::filesystem::exists(path + ".new"));
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    std::signal(SIGXFSZ, handler);
+    expected.push_back("later");
+    ASSERT_TRUE(journal->append("later"));
+    { const auto closed = std::move(*journal); }
+    EXPECT_EQ(load("b"), expected);
 }
 
 TEST_F(JournalFileTest, AnImpossiblePlaceIsAnError)

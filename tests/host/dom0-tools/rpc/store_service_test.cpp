@@ -2,12 +2,14 @@
 /// Story: the whole store daemon over a fake kernel, with a guest on a ring and tools on the socket. It is killed again and
 /// again at the worst places: before the journal is written, after it but before the guest is told, in the middle of a long
 /// message. The guest must see one reply to each of its requests, in order, and the effect of each exactly once.
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <future>
 #include <random>
 
 #include <gtest/gtest.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -311,6 +313,31 @@ TEST_F(StoreServiceTest, ADomainThatDiedMeanwhileIsReleasedAtTheStart)
     StoreClient client = connect();
     EXPECT_FALSE(client_call([&] { return client.is_introduced(5); }).value());
     EXPECT_EQ(client_call([&] { return client.read("/local/domain/5"); }).error().code, ENOENT);
+}
+
+TEST_F(StoreServiceTest, AJournalThatMissedABatchBeginsAnew)
+{
+    StoreClient client = connect();
+    const std::string value(4000, 'v');
+    const auto handler = std::signal(SIGXFSZ, SIG_IGN);
+    rlimit before{};
+    ASSERT_EQ(::getrlimit(RLIMIT_FSIZE, &before), 0);
+    const std::string journal = directory + "/store.journal";
+    const rlimit full{std::filesystem::file_size(journal), before.rlim_max};
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &full), 0);
+    unsigned written = 0;
+    for (; written < 100; ++written)  // more than there is room for
+        ASSERT_TRUE(client_call([&] { return client.write("/many/" + std::to_string(written), value); }));
+    ASSERT_EQ(std::filesystem::file_size(journal), full.rlim_cur);
+    ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
+    std::signal(SIGXFSZ, handler);
+    ASSERT_TRUE(client_call([&] { return client.write("/last", "one"); }));
+    kill();
+    start();
+    StoreClient next = connect();
+    EXPECT_EQ(client_call([&] { return next.read("/last"); }), "one");
+    for (unsigned n = 0; n < written; ++n)
+        EXPECT_EQ(client_call([&] { return next.read("/many/" + std::to_string(n)); }), value) << n;
 }
 
 TEST_F(StoreServiceTest, KilledAtTheWorstPlacesEveryRequestCountsOnce)

@@ -109,6 +109,25 @@ TEST_F(DomainTest, DeathTakesEverythingTheDomainOwned)
     EXPECT_EQ(tools.events(), Events({}));
 }
 
+TEST_F(DomainTest, OneThatGoesIsNotSearchedForAmongAllOthers)
+{
+    std::vector<Status> alive{{0, DomainState::running}};
+    for (std::uint16_t id = 1; id <= 100; ++id) {
+        Client one = guest(id);
+        for (const char* name : {"a", "b", "c/d"})
+            one.write(name, "1");
+        alive.push_back({id, DomainState::running});
+    }
+    server.update_domains(alive);
+    EXPECT_EQ(server.nodes_walked(), 0u);
+    alive.erase(alive.begin() + 50);
+    server.update_domains(alive);
+    EXPECT_EQ(server.nodes_walked(), 5u) << "its home, and what is below";
+    EXPECT_EQ(tools.read("/local/domain/50/a"), "ENOENT");
+    EXPECT_EQ(tools.read("/local/domain/51/a"), "1");
+    EXPECT_EQ(server.usage_of(50), Usage{});
+}
+
 TEST_F(DomainTest, TheNextUserOfANumberInheritsNothing)
 {
     Client five = guest(5);

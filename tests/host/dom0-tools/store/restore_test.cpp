@@ -184,7 +184,7 @@ TEST(JournalTest, ATruncatedOrDamagedTailIsLeftOut)
     std::vector<std::string> batches;
     std::vector<std::size_t> ends;
     for (int i = 0; i < 20; ++i) {
-        batches.push_back(std::string(static_cast<std::size_t>(i * 7), static_cast<char>('a' + i)));
+        batches.push_back(std::string(static_cast<std::size_t>(i * 7 + 1), static_cast<char>('a' + i)));
         file += journal_frame(batches.back());
         ends.push_back(file.size());
     }
@@ -206,6 +206,18 @@ TEST(JournalTest, ATruncatedOrDamagedTailIsLeftOut)
         ++read;
     EXPECT_EQ(read, 5);
     EXPECT_FALSE(JournalReader("something else").is_journal());
+}
+
+TEST(JournalTest, RoomBehindTheLastBatchIsItsEnd)
+{
+    std::string file = std::string(journal_mark) + journal_frame("one") + std::string(100, '\0');
+    put_journal_frame(file.data() + journal_mark.size() + frame_overhead + 3, "two");
+    EXPECT_EQ(file, std::string(journal_mark) + journal_frame("one") + journal_frame("two") + std::string(100 - frame_overhead - 3, '\0'));
+    JournalReader reader(file);
+    EXPECT_EQ(reader.next(), "one");
+    EXPECT_EQ(reader.next(), "two");
+    EXPECT_FALSE(reader.next());
+    EXPECT_EQ(reader.sound_bytes(), journal_mark.size() + 2 * (frame_overhead + 3));
 }
 
 TEST(JournalTest, ChecksumIsTheUsualOne)

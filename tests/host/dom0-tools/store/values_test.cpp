@@ -60,6 +60,17 @@ TEST(PathTest, TakesItselfApart)
     EXPECT_EQ(parts.next(), "");
 }
 
+TEST(PathTest, KeysAreTheFirstCharactersInOrder)
+{
+    const std::string text = "zyAB-_09@qrs";
+    for (std::size_t size = 0; size <= text.size(); ++size) {
+        std::uint64_t key = 0;
+        for (std::size_t i = 0; i < order_key_characters; ++i)
+            key = key << 8 | (i < size ? static_cast<unsigned char>(text[i]) : 0u);
+        EXPECT_EQ(order_key(std::string_view(text).substr(0, size)), key) << size;
+    }
+}
+
 TEST(PermissionTest, LettersAndNumbers)
 {
     for (const char* good : {"n0", "r5", "w32751", "b1"}) {
