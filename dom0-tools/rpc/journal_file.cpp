@@ -111,9 +111,15 @@ std::expected<JournalFile::Window, int> JournalFile::map_end(int file, std::size
     Window window;
     window.offset = size / page_bytes * page_bytes;
     const std::size_t used = size - window.offset;
-    window.length = (used + std::max(needed, window_bytes - used) + page_bytes - 1) / page_bytes * page_bytes;
-    // Memory without room in the file system behind it would be a signal instead of an error.
-    if (const int problem = ::posix_fallocate(file, static_cast<off_t>(window.offset), static_cast<off_t>(window.length)); problem != 0)
+    // Memory without room in the file system behind it would be a signal instead of an error. Where there is little, little will do.
+    int problem = ENOSPC;
+    for (const std::size_t room : {std::max(needed, window_bytes - used), std::max(needed, std::size_t{1})}) {
+        window.length = (used + room + page_bytes - 1) / page_bytes * page_bytes;
+        problem = ::posix_fallocate(file, static_cast<off_t>(window.offset), static_cast<off_t>(window.length));
+        if (problem == 0)
+            break;
+    }
+    if (problem != 0)
         return std::unexpected(problem);
     void* const start = ::mmap(nullptr, window.length, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_POPULATE, file,
                                static_cast<off_t>(window.offset));
