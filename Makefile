@@ -74,7 +74,7 @@ deps:
 
 # ---- tests ---------------------------------------------------------------------------------------------------------
 
-TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_guests fuzz models house image bench_table
+TEST_PROGRAMS := abi_test host_hypervisor host_tools host_drivers host_confined host_guests fuzz models house image bench_table
 STORIES := debian dom0_boot lifecycle split_drivers hostile oracle_guest scheduling boot_errors example_guest store
 # Also told, but too long for every change: make test-long
 LONG_STORIES := survival density fairness daemon_deaths outages

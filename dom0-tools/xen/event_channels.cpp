@@ -62,12 +62,14 @@ Result<void> EventChannels::notify(LocalPort port)
     return {};
 }
 
-Result<void> EventChannels::unmask(LocalPort port)
+Result<void> EventChannels::unmask(std::span<const LocalPort> ports)
 {
-    const auto bytes = std::as_bytes(std::span(&port.value, 1));
+    static_assert(sizeof(LocalPort) == sizeof(std::uint32_t), "the kernel reads the ports as they lie");
+    const auto bytes = std::as_bytes(ports);
     const long result = device_.kernel().write(device_.number(), bytes);
     if (result != static_cast<long>(bytes.size()))
-        return failure(result < 0 ? result : EIO, "cannot unmask event channel " + std::to_string(port.value));
+        return failure(result < 0 ? result : EIO, "cannot unmask " + std::to_string(ports.size()) + " event channel(s) from " +
+                                                      std::to_string(ports.empty() ? 0 : ports[0].value));
     return {};
 }
 

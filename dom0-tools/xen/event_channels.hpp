@@ -26,7 +26,9 @@ public:
     [[nodiscard]] Result<void> unbind(LocalPort port);
     [[nodiscard]] Result<void> notify(LocalPort port);
     /// Lets the port be delivered again after it was reported.
-    [[nodiscard]] Result<void> unmask(LocalPort port);
+    [[nodiscard]] Result<void> unmask(LocalPort port) { return unmask(std::span(&port, 1)); }
+    /// The same for several with one system call, for each of which the kernel allocates and clears a page.
+    [[nodiscard]] Result<void> unmask(std::span<const LocalPort> ports);
     /// Reads the ports that fired, at most `limit`; empty when none is pending.
     [[nodiscard]] Result<std::vector<LocalPort>> pending(std::size_t limit = 128);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "block/device.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <sys/mman.h>
 
@@ -207,14 +208,10 @@ std::vector<xen::LocalPort> Device::ports() const
     return ports;
 }
 
-bool Device::port_fired(xen::LocalPort port)
+bool Device::worked(xen::LocalPort port)
 {
-    for (const auto& queue : queues_)
-        if (queue->port() == port) {
-            (void)queue->turn();
-            return queue->worked();
-        }
-    return false;
+    const auto queue = std::ranges::find(queues_, port, [](const auto& one) { return one->port(); });
+    return queue != queues_.end() && (*queue)->worked();
 }
 
 void Device::quiesce()

@@ -37,7 +37,7 @@ public:
 
     Work turn() override;
     [[nodiscard]] std::vector<xen::LocalPort> ports() const override;
-    bool port_fired(xen::LocalPort port) override;
+    [[nodiscard]] bool worked(xen::LocalPort port) override;
     void quiesce() override;
     [[nodiscard]] bool at_rest() const override;
 

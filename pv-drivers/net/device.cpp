@@ -237,8 +237,10 @@ Turn Device::serve(Queue& queue)
         (void)doors_.events.notify(queue.transmit_port);  // can only fail for a port that is not ours
     if (notify_receive == ring::Notify::yes)
         (void)doors_.events.notify(queue.receive_port);
-    queue.worked = queue.worked || sent.worked || received.worked;
-    return {queue.worked, sent.more || received.more, earlier(sent.at, received.at)};
+    const bool worked = sent.worked || received.worked;
+    queue.transmit_worked = queue.transmit_worked || worked;
+    queue.receive_worked = queue.receive_worked || worked;
+    return {worked, sent.more || received.more, earlier(sent.at, received.at)};
 }
 
 xenbus::Server::Work Device::turn()
@@ -263,23 +265,29 @@ std::vector<xen::LocalPort> Device::ports() const
     return ports;
 }
 
-bool Device::port_fired(xen::LocalPort port)
+bool Device::worked(xen::LocalPort port)
 {
-    for (Queue& queue : queues_)
-        if (port == queue.transmit_port || port == queue.receive_port) {
-            (void)serve(queue);
-            return std::exchange(queue.worked, false);
-        }
+    for (Queue& queue : queues_) {
+        if (port == queue.transmit_port)
+            return std::exchange(queue.transmit_worked, false);
+        if (port == queue.receive_port)
+            return std::exchange(queue.receive_worked, false);
+    }
     return false;
 }
 
-std::vector<int> Device::wake_descriptors() const
+void Device::add_wake_descriptors(std::vector<int>& descriptors) const
 {
-    std::vector<int> descriptors;
     for (std::size_t i = 0; i < queues_.size(); ++i)
         if (queues_[i].receive->wants_packets())
             descriptors.push_back(card_.queues[i].descriptor());
-    return descriptors;
+}
+
+void Device::readable(int descriptor)
+{
+    for (std::size_t i = 0; i < queues_.size(); ++i)
+        if (card_.queues[i].descriptor() == descriptor)
+            queues_[i].receive->packets_wait();
 }
 
 void Device::quiesce()

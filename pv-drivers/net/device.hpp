@@ -38,8 +38,9 @@ public:
 
     Work turn() override;
     [[nodiscard]] std::vector<xen::LocalPort> ports() const override;
-    bool port_fired(xen::LocalPort port) override;
-    [[nodiscard]] std::vector<int> wake_descriptors() const override;
+    [[nodiscard]] bool worked(xen::LocalPort port) override;
+    void add_wake_descriptors(std::vector<int>& descriptors) const override;
+    void readable(int descriptor) override;
     void quiesce() override;
     [[nodiscard]] bool at_rest() const override { return true; }
 
@@ -50,7 +51,8 @@ private:
         std::unique_ptr<Receive> receive;
         xen::LocalPort transmit_port;
         xen::LocalPort receive_port;  ///< the same if the frontend does not split them
-        bool worked = false;          ///< since its last event
+        bool transmit_worked = false; ///< since this port's last event, in either direction
+        bool receive_worked = false;  ///< the same for the other port
     };
 
     [[nodiscard]] Result<FrontFeatures> read_features(xenbus::Store& store, const std::string& frontend) const;

@@ -55,9 +55,12 @@ Turn Receive::turn(ring::Notify& notify)
         return turn;
     std::size_t used = 0;
     std::size_t packets = 0;
-    bool dry = false;
     starved_ = false;
-    while (!dry && !lost_ && packets < batch_limit && doors_.arena.size() - used >= largest_packet_room + placement_room && room() && !ring_.broken()) {
+    if (dry_)
+        guess_.rest();
+    else
+        guess_.look();
+    while (!dry_ && !lost_ && packets < batch_limit && doors_.arena.size() - used >= largest_packet_room + placement_room && room() && !ring_.broken()) {
         TapHeader header{};
         used = place_in(doors_.arena, used, 0, 0);  // each of the guest's pages is filled from its start
         const auto buffer = doors_.arena.subspan(used, largest_packet_room);
@@ -65,10 +68,11 @@ Turn Receive::turn(ring::Notify& notify)
         if (!bytes)
             lose(bytes.error().message);
         if (!bytes || *bytes == 0) {
-            dry = true;
+            dry_ = true;
+            guess_.counted(packets);
             break;
         }
-        ++packets;
+        dry_ = ++packets == 1 && guess_.is_last();
         deliver(header, buffer.first(*bytes));
         used += *bytes;
     }
@@ -79,7 +83,7 @@ Turn Receive::turn(ring::Notify& notify)
         responses_.clear();
     }
     turn.worked = packets != 0;
-    turn.more = !dry && !starved_ && !lost_ && !ring_.broken();
+    turn.more = !dry_ && !starved_ && !lost_ && !ring_.broken();
     return turn;
 }
 

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "net/doors.hpp"
+#include "net/solo_guess.hpp"
 #include "net/response_log.hpp"
 #include "net/tap.hpp"
 #include "net/transmit.hpp"
@@ -30,8 +31,10 @@ public:
     [[nodiscard]] Turn turn(ring::Notify& notify);
     void stop() { stopped_ = true; }
     [[nodiscard]] bool broken() const { return ring_.broken(); }
-    /// The next packet on the tap is worth waking up for.
-    [[nodiscard]] bool wants_packets() const { return !stopped_ && !starved_ && !lost_ && !ring_.broken(); }
+    /// The tap was found empty, so it is not looked at again before `packets_wait`; the next packet is worth waking up for.
+    [[nodiscard]] bool wants_packets() const { return dry_ && !stopped_ && !starved_ && !lost_ && !ring_.broken(); }
+    /// There may be packets on the tap.
+    void packets_wait() { dry_ = false; }
 
 private:
     /// Delivers one packet that lies in `bytes`; takes the pages it needs.
@@ -49,6 +52,8 @@ private:
     Ring ring_;
     xenbus::GuestCopy copies_;
     std::vector<::xen::netif_rx_response> responses_;
+    bool dry_ = false;      ///< the tap had no packet left, or is taken to have none
+    SoloGuess guess_;
     bool starved_ = false;  ///< waits for the guest to offer pages
     bool lost_ = false;     ///< the tap is gone: somebody deleted it
     bool stopped_ = false;

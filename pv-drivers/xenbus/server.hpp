@@ -26,11 +26,14 @@ public:
 
     /// The event channels that are this device's at the moment.
     [[nodiscard]] virtual std::vector<xen::LocalPort> ports() const = 0;
-    /// One of them fired: does a turn for it and says whether there was any work since the last time.
-    virtual bool port_fired(xen::LocalPort port) = 0;
+    /// After the turn that followed an event of one of them: whether there was any work since the last time this was asked.
+    [[nodiscard]] virtual bool worked(xen::LocalPort port) = 0;
 
-    /// Descriptors, besides event channels, whose readability brings work just now.
-    [[nodiscard]] virtual std::vector<int> wake_descriptors() const { return {}; }
+    /// Adds the descriptors, besides event channels, whose readability brings work just now. Nothing else is looked at before
+    /// `readable` says so.
+    virtual void add_wake_descriptors(std::vector<int>&) const {}
+    /// A descriptor, perhaps this device's, is readable: the next turn is to look at it.
+    virtual void readable(int) {}
 
     /// Takes no more requests; the frontend is not told. For a process that hands over to its successor.
     virtual void quiesce() = 0;

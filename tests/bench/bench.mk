@@ -59,12 +59,13 @@ LINUX_BENCH_OBJECTS := $(patsubst tests/bench/linux/host/%.cpp,$(BUILD)/obj/benc
 LINUX_BENCH_FLAGS := $(BENCH_FLAGS) -Itests/bench/linux/host
 WORK_SOURCES := $(wildcard tests/bench/linux/work/*.cpp) tests/bench/linux/tell/tell.S
 WORK_FLAGS := -std=c++23 -O2 -Wall -Wextra -Werror -Itests/bench/linux/tell -Idom0-tools -Iguest-abi
+LINUX_BENCH_GUESTS := $(addprefix $(BUILD)/guests/,idle switch)
 # make bench-linux STAGES=create,store; MANY and FILL: how many small guests
 STAGES ?=
 MANY ?= 100
 FILL ?= 0
 .PHONY: bench-linux
-bench-linux: hypervisor images tools guests $(BUILD)/dom0/rf-backd $(BUILD)/guests/idle $(BUILD)/bench/work $(BUILD)/bench/meter.so \
+bench-linux: hypervisor images tools guests $(BUILD)/dom0/rf-backd $(LINUX_BENCH_GUESTS) $(BUILD)/bench/work $(BUILD)/bench/meter.so \
 		$(BUILD)/bench/qemu-xen/complete $(BUILD)/tests/linux_bench
 	@$(BUILD)/tests/linux_bench --many $(MANY) --fill $(FILL) $(if $(STAGES),--only $(STAGES))
 	@$(if $(PROFILE),$(BUILD)/tests/linux_bench --profile $(if $(STAGES),--only $(STAGES)))
@@ -76,16 +77,16 @@ $(BUILD)/obj/bench/linux/%.o: tests/bench/linux/host/%.cpp
 	@mkdir -p $(@D); echo "TEST  $<"
 	@$(CXX) $(LINUX_BENCH_FLAGS) -MMD -MP -c -o $@ $<
 
-# What Dom0 and the guests do: one static program, and a kernel that only sleeps.
+# What Dom0 and the guests do: one static program, a kernel that only sleeps, and one that bounces events.
 $(BUILD)/bench/work: $(WORK_SOURCES) $(wildcard tests/bench/linux/work/*.hpp tests/bench/linux/tell/*) $(DOM0_LIBRARY)
 	@mkdir -p $(@D); echo "LINK  $@"
 	@$(CXX) $(WORK_FLAGS) -static -s -Wl,--gc-sections -o $@ $(WORK_SOURCES) $(DOM0_LIBRARY)
 
-$(BUILD)/guests/idle: $(BUILD)/obj/guests/linux_bench/idle.o $(BUILD)/obj/guests/linux_bench/tell.o $(RUNTIME_OBJECTS) pv-drivers/runtime/guest.ld
+$(LINUX_BENCH_GUESTS): $(BUILD)/guests/%: $(BUILD)/obj/guests/linux_bench/%.o $(BUILD)/obj/guests/linux_bench/tell.o $(RUNTIME_OBJECTS) pv-drivers/runtime/guest.ld
 	@mkdir -p $(@D); echo "LINK  $@"
 	@$(GUEST_CXX) $(GUEST_LINK) -T pv-drivers/runtime/guest.ld -o $@ $(filter %.o,$^)
 
-$(BUILD)/obj/guests/linux_bench/idle.o: tests/bench/linux/guest/idle.cpp tests/bench/linux/tell/tell.hpp
+$(BUILD)/obj/guests/linux_bench/%.o: tests/bench/linux/guest/%.cpp tests/bench/linux/tell/tell.hpp
 	@mkdir -p $(@D); echo "CXX   $<"
 	@$(GUEST_CXX) $(GUEST_FLAGS) $(GUEST_INCLUDES) -Itests/bench/linux/tell -MMD -MP -c $< -o $@
 

@@ -102,20 +102,6 @@ int add_rules(scmp_filter_ctx filter)
                                           SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
-xen::Result<void> filter_system_calls()
-{
-    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
-    if (filter == nullptr)
-        return xen::failure(ENOMEM, "cannot confine this process: creating the system-call filter");
-    int result = add_rules(filter);
-    if (result == 0)
-        result = seccomp_load(filter);
-    seccomp_release(filter);
-    if (result != 0)
-        return xen::failure(result, "cannot confine this process: loading the system-call filter");
-    return {};
-}
-
 }  // namespace
 
 xen::Result<void> close_all_but(std::initializer_list<int> kept)
@@ -131,6 +117,20 @@ xen::Result<void> close_all_but(std::initializer_list<int> kept)
     }
     if (::close_range(next, ~0u, 0) != 0)
         return failed("closing descriptors");
+    return {};
+}
+
+xen::Result<void> filter_system_calls()
+{
+    scmp_filter_ctx filter = seccomp_init(SCMP_ACT_KILL_PROCESS);
+    if (filter == nullptr)
+        return xen::failure(ENOMEM, "cannot confine this process: creating the system-call filter");
+    int result = add_rules(filter);
+    if (result == 0)
+        result = seccomp_load(filter);
+    seccomp_release(filter);
+    if (result != 0)
+        return xen::failure(result, "cannot confine this process: loading the system-call filter");
     return {};
 }
 

@@ -19,4 +19,7 @@ namespace rf::backd {
 /// `parent` is the privileged half: without it this one ends at once.
 [[nodiscard]] xen::Result<void> confine(std::uint16_t domain, pid_t parent, int event_channel_device);
 
+/// The last step of it by itself: from now on, a system call that serving does not need kills the process.
+[[nodiscard]] xen::Result<void> filter_system_calls();
+
 }  // namespace rf::backd

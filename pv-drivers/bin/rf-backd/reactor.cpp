@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "bin/rf-backd/reactor.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
@@ -99,27 +100,30 @@ void Reactor::start(const block::DiskOperation& operation)
     io_uring_sqe_set_data64(&entry, add({operation.client, operation.cookie, -1}));
 }
 
-void Reactor::arm(int descriptor)
+void Reactor::arm(int descriptor, Fires fires)
 {
-    if (armed_.contains(descriptor))
+    if (std::ranges::find(armed_, descriptor, &Armed::descriptor) != armed_.end())
         return;
     io_uring_sqe& entry = next_entry();
     const std::uint64_t number = add({nullptr, 0, descriptor});
-    io_uring_prep_poll_add(&entry, descriptor, POLLIN);
+    if (fires == Fires::always)
+        io_uring_prep_poll_multishot(&entry, descriptor, POLLIN);
+    else
+        io_uring_prep_poll_add(&entry, descriptor, POLLIN);
     io_uring_sqe_set_data64(&entry, number);
-    armed_.emplace(descriptor, number);
+    armed_.push_back({descriptor, number});
 }
 
 void Reactor::forget(int descriptor)
 {
-    const auto armed = armed_.find(descriptor);
+    const auto armed = std::ranges::find(armed_, descriptor, &Armed::descriptor);
     if (armed == armed_.end())
         return;
     io_uring_sqe& entry = next_entry();
-    io_uring_prep_poll_remove(&entry, armed->second);
+    io_uring_prep_poll_remove(&entry, armed->number);
     io_uring_sqe_set_data64(&entry, nobody);
     // The number is given back when the cancelled poll completes.
-    pending_[armed->second].descriptor = -1;
+    pending_[armed->number].descriptor = -1;
     armed_.erase(armed);
     (void)io_uring_submit(&ring_);  // what is left over goes with the next round
 }
@@ -140,29 +144,31 @@ Result<std::vector<int>> Reactor::wait(std::chrono::microseconds timeout)
         return xen::failure(result, "cannot wait on the io_uring");
     std::vector<int> readable;
     for (unsigned i = 0; i < round_limit; ++i) {
-        io_uring_cqe* completion = nullptr;
-        if (io_uring_peek_cqe(&ring_, &completion) != 0 || completion == nullptr)
+        io_uring_cqe* first = nullptr;
+        if (io_uring_peek_cqe(&ring_, &first) != 0 || first == nullptr)
             break;
-        const std::uint64_t number = completion->user_data;
-        const int outcome = completion->res;
-        io_uring_cqe_seen(&ring_, completion);
-        dispatch(number, outcome, readable);
+        const io_uring_cqe completion = *first;
+        io_uring_cqe_seen(&ring_, first);
+        dispatch(completion, readable);
     }
     return readable;
 }
 
-void Reactor::dispatch(std::uint64_t number, int result, std::vector<int>& readable)
+void Reactor::dispatch(const io_uring_cqe& completion, std::vector<int>& readable)
 {
+    const std::uint64_t number = completion.user_data;
     if (number >= pending_.size())
         return;  // `nobody`, or an internal time-out
     const Pending done = pending_[number];
-    free_.push_back(number);
-    if (done.client != nullptr) {
-        done.client->completed(done.cookie, result);
-    } else if (done.descriptor >= 0) {
-        armed_.erase(done.descriptor);
-        readable.push_back(done.descriptor);
+    if ((completion.flags & IORING_CQE_F_MORE) == 0) {
+        free_.push_back(number);
+        if (done.client == nullptr && done.descriptor >= 0)
+            std::erase_if(armed_, [&](const Armed& armed) { return armed.number == number; });
     }
+    if (done.client != nullptr)
+        done.client->completed(done.cookie, completion.res);
+    else if (done.descriptor >= 0)
+        readable.push_back(done.descriptor);
 }
 
 }  // namespace rf::backd

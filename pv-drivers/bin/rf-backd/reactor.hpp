@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <unordered_map>
 #include <vector>
 
 #include <liburing.h>
@@ -31,7 +30,9 @@ public:
 
     void start(const block::DiskOperation& operation) override;
     /// Lets the next `wait` end when `descriptor` is readable. Fires once; no effect if it is armed already.
-    void arm(int descriptor);
+    void arm(int descriptor) { arm(descriptor, Fires::once); }
+    /// The same for one that fires again each time it becomes readable anew; it must be read empty each time.
+    void keep_armed(int descriptor) { arm(descriptor, Fires::always); }
     /// Forgets a descriptor that is about to be closed; without it the kernel would keep the file open.
     void forget(int descriptor);
 
@@ -40,21 +41,29 @@ public:
     [[nodiscard]] Result<std::vector<int>> wait(std::chrono::microseconds timeout);
 
 private:
+    enum class Fires { once, always };
+
     struct Pending {
         block::DiskClient* client = nullptr;  ///< none: a descriptor's readiness
         std::uint32_t cookie = 0;
         int descriptor = -1;
     };
+    /// What is armed; few, so they are found by looking at all.
+    struct Armed {
+        int descriptor;
+        std::uint64_t number;
+    };
 
     [[nodiscard]] io_uring_sqe& next_entry();
     [[nodiscard]] std::uint64_t add(const Pending& pending);
-    void dispatch(std::uint64_t number, int result, std::vector<int>& readable);
+    void arm(int descriptor, Fires fires);
+    void dispatch(const io_uring_cqe& completion, std::vector<int>& readable);
 
     io_uring ring_{};
     bool open_ = false;
     std::vector<Pending> pending_;
     std::vector<std::uint64_t> free_;
-    std::unordered_map<int, std::uint64_t> armed_;
+    std::vector<Armed> armed_;
 };
 
 }  // namespace rf::backd

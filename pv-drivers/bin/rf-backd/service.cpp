@@ -101,9 +101,10 @@ Result<void> Service::round()
     if (!readable)
         return std::unexpected(readable.error());
     const auto ready = [&](int descriptor) { return std::ranges::find(*readable, descriptor) != readable->end(); };
-    if (ready(resources_.events.descriptor()))
-        ports_fired();
+    hear(*readable);
+    read_events();
     turn_all();
+    judge_events();
     unmask_due();
     if (ready(resources_.signals)) {
         signalfd_siginfo information;
@@ -125,56 +126,86 @@ Result<void> Service::round()
 std::chrono::microseconds Service::time_to_wait() const
 {
     const bool has_store = resources_.store != nullptr;
-    if (more_ || (has_store && (look_for_devices_ || check_domain_)))
+    if (more_ || events_wait_ || (has_store && (look_for_devices_ || check_domain_)))
         return 0us;
-    Clock::time_point until = has_store ? Clock::now() + longest_wait : look_for_store_at_;
-    if (has_store && evaluate_at_)
-        until = std::min(until, *evaluate_at_);
-    if (next_time_)
-        until = std::min(until, *next_time_);
+    std::optional<Clock::time_point> until = has_store ? evaluate_at_ : look_for_store_at_;
+    const auto not_after = [&](const std::optional<Clock::time_point>& time) {
+        if (time)
+            until = until ? std::min(*until, *time) : *time;
+    };
+    not_after(next_time_);
     for (const auto& [number, port] : ports_)
-        if (port.unmask_at)
-            until = std::min(until, *port.unmask_at);
-    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(until - Clock::now());
-    return std::max<std::chrono::microseconds>(left, 1us);
+        not_after(port.unmask_at);
+    if (!until)
+        return longest_wait;  // looking at the clock would be the dearest part of this
+    const auto left = std::chrono::duration_cast<std::chrono::microseconds>(*until - Clock::now());
+    return std::clamp<std::chrono::microseconds>(left, 1us, longest_wait);
 }
 
 void Service::arm_all()
 {
-    reactor_.arm(resources_.events.descriptor());
+    reactor_.keep_armed(resources_.events.descriptor());
     if (resources_.store)
         reactor_.arm(resources_.store->descriptor());
     reactor_.arm(resources_.signals);
-    for (auto& [directory, entry] : entries_)
-        for (const int descriptor : entry.server->wake_descriptors()) {
+    for (auto& [directory, entry] : entries_) {
+        descriptors_.clear();
+        entry.server->add_wake_descriptors(descriptors_);
+        for (const int descriptor : descriptors_) {
             reactor_.arm(descriptor);
-            entry.armed.insert(descriptor);
+            if (std::ranges::find(entry.armed, descriptor) == entry.armed.end())
+                entry.armed.push_back(descriptor);
         }
+    }
 }
 
-void Service::ports_fired()
+void Service::hear(const std::vector<int>& readable)
 {
-    const auto fired = resources_.events.pending();
+    for (const int descriptor : readable) {
+        events_wait_ = events_wait_ || descriptor == resources_.events.descriptor();
+        for (auto& [directory, entry] : entries_)
+            entry.server->readable(descriptor);
+    }
+}
+
+void Service::read_events()
+{
+    constexpr std::size_t limit = 128;
+    if (!events_wait_)
+        return;
+    const auto fired = resources_.events.pending(limit);
     if (!fired)
-        return;  // an interrupted read; the port stays pending and the descriptor readable
-    for (const xen::LocalPort number : *fired) {
+        return;  // an interrupted read; the next round tries again
+    events_wait_ = fired->size() == limit;
+    fired_.insert(fired_.end(), fired->begin(), fired->end());
+}
+
+void Service::judge_events()
+{
+    for (const xen::LocalPort number : fired_) {
         const auto port = ports_.find(number);
         if (port == ports_.end())
             continue;  // closed meanwhile
-        const bool worked = port->second.entry->server->port_fired(number);
+        const bool worked = port->second.entry->server->worked(number);
         const auto delay = port->second.gate.after(worked ? xenbus::EventGate::Found::work : xenbus::EventGate::Found::nothing);
-        port->second.unmask_at = Clock::now() + delay;
+        if (delay == xenbus::EventGate::Duration::zero())
+            due_.push_back(number);
+        else
+            port->second.unmask_at = Clock::now() + delay;
     }
+    fired_.clear();
 }
 
 void Service::unmask_due()
 {
-    const auto now = Clock::now();
     for (auto& [number, port] : ports_)
-        if (port.unmask_at && *port.unmask_at <= now) {
+        if (port.unmask_at && *port.unmask_at <= Clock::now()) {
             port.unmask_at.reset();
-            (void)resources_.events.unmask(number);  // can only fail for a port that is not ours
+            due_.push_back(number);
         }
+    if (!due_.empty())
+        (void)resources_.events.unmask(due_);  // can only fail for ports that are not ours
+    due_.clear();
 }
 
 void Service::turn_all()

@@ -3,14 +3,14 @@
 /// The confined half: finds the domain's devices in the store, drives their handshakes, serves them, all in one loop.
 ///
 ///   wait (disk completions, event channels, taps, store, signals, times)
-///     -> completions to their queues -> fired ports to their devices -> a turn for every device
+///     -> completions to their queues -> a turn for every device -> fired ports are judged by what their devices found
 ///     -> store events: mark devices -> evaluate marked devices
 ///
 /// Ports stay masked from their event until the device has had its turn, longer if a guest only makes noise.
 
 #include <map>
 #include <memory>
-#include <set>
+#include <vector>
 
 #include "bin/rf-backd/names.hpp"
 #include "bin/rf-backd/opener.hpp"
@@ -47,7 +47,7 @@ private:
         std::unique_ptr<xenbus::Device> device;
         xenbus::Server* server = nullptr;
         std::string token;
-        std::set<int> armed;
+        std::vector<int> armed;
         bool marked = true;
     };
     struct Port {
@@ -63,7 +63,9 @@ private:
     [[nodiscard]] std::chrono::microseconds time_to_wait() const;
 
     void arm_all();
-    void ports_fired();
+    void hear(const std::vector<int>& readable);
+    void read_events();
+    void judge_events();
     void unmask_due();
     void turn_all();
     [[nodiscard]] Result<void> store_events();
@@ -84,9 +86,13 @@ private:
     Reactor& reactor_;
     std::map<std::string, Entry> entries_;  ///< by backend directory
     std::map<xen::LocalPort, Port> ports_;
+    std::vector<xen::LocalPort> fired_;     ///< in this round
+    std::vector<xen::LocalPort> due_;       ///< to be unmasked at once
+    std::vector<int> descriptors_;          ///< scratch
     std::optional<Clock::time_point> next_time_;  ///< some device wants its turn then
     Clock::time_point began_;
     bool more_ = false;         ///< some device has more to do at once
+    bool events_wait_ = true;   ///< the event channels have not been read empty
     Clock::time_point look_for_store_at_{};         ///< while it is away
     std::optional<Clock::time_point> evaluate_at_;  ///< some device is in transition
     bool look_for_devices_ = true;

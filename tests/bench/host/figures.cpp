@@ -94,7 +94,7 @@ const std::vector<Target>& targets() {
         {"M17.64_bytes", "grant copy of 64 bytes", 0.5, 0.35, ""},
         {"M17.64_bytes_batch", "the same in batches of 32", 0.5, 0.35, ""},
         {"M18.yield", "sched_yield with nobody else to run", no, no, ""},
-        {"M18", "domain switch", 0.7, 0.5, "needs two domains; the bench kernel runs alone so far"},
+        {"M18", "domain switch", 0.7, 0.5, "needs a second domain, so Dom0: make bench-linux (linux.md)"},
         {"M19", "set_timer_op to its callback, without the waiting", 0.6, 0.45, ""},
         {"M20", "create a domain, whole machine", 0.2, 0.1, "needs Dom0: make bench-linux (linux.md)"},
         {"M25", "loader's end to the bench kernel's program, as initial domain", 0.5, 0.25, ""},

@@ -95,6 +95,22 @@ TEST(LinuxRows, JudgeAndExplain)
     for (const auto& row : rows) EXPECT_TRUE(row.target.figure.starts_with("M29")) << row.target.figure;
 }
 
+// One round of the two guests is two switches, which their window says: 10,000 instructions are 2,500 for each of four. A guest
+// that did not find the other is a row that says so.
+TEST(LinuxRows, JudgeASwitchBetweenGuests)
+{
+    Side xen, ringfort, alone;
+    xen.main = parse_readings(window(100, 10000, "M18", 4));
+    ringfort.main = parse_readings(window(100, 6000, "M18", 4));
+    alone.main = parse_readings(line(0, 1, "refused M18 the second guest did not connect"));
+    const auto rows = linux_rows(xen, ringfort, "switch");
+    ASSERT_EQ(rows.size(), 1u);
+    EXPECT_DOUBLE_EQ(row_of(rows, "M18").xen->mean(), 2500);
+    EXPECT_EQ(row_of(rows, "M18").verdict, Verdict::held) << "0.6 is below the bound and above the aim";
+    EXPECT_EQ(row_of(linux_rows(xen, alone, "switch"), "M18").missing, "Ringfort: the second guest did not connect");
+    EXPECT_NE(parts_to_markdown(xen, ringfort).find("| M18 | 0 | 2500 | 0 | M18 | 0 | 1500 | 0 |"), std::string::npos);
+}
+
 // What is neither free nor Dom0's is the hypervisor's; growth is judged by itself; more guests are better, not fewer.
 TEST(LinuxRows, ComputeMemoryGrowthAndDensity)
 {

@@ -18,7 +18,7 @@ using namespace rf::bench;
 namespace fs = std::filesystem;
 
 constexpr auto usage = R"(usage: linux_bench [option]...
-  --only STAGE,...  of boot, create, store, processes, block, network, many
+  --only STAGE,...  of boot, create, switch, store, processes, block, network, many
   --ringfort-only   Xen's figures from the last run      --again    both from the last run: only judge and write
   --boots N         pairs of boots by the clock (5)      --many N   small guests for the curves (100)
   --fill N          small guests at most, for M39 (0: as many as --many)
@@ -68,7 +68,7 @@ Request parse(int count, char** words)
     return request;
 }
 
-constexpr const char* stages[] = {"boot", "create", "store", "processes", "block", "network", "many"};
+constexpr const char* stages[] = {"boot", "create", "switch", "store", "processes", "block", "network", "many"};
 
 LinuxRun run_of(Who who, const std::string& stage, const Request& request)
 {

@@ -76,6 +76,7 @@ Result<fs::path> lay_dom0(Who who, const fs::path& build)
                                    {sources() / "dom0/usr/lib/bench" / (name_of(who) + ".sh"), root / "usr/lib/bench/side.sh"},
                                    {build / "bench/work", root / "usr/sbin/work"},
                                    {build / "guests/idle", root / "guests/idle"},
+                                   {build / "guests/switch", root / "guests/switch"},
                                    {*image, root / "images/bench-guest.cpio.gz"}})
         if (auto done = copy_into(from, to); !done) return std::unexpected(done.error());
     return root;

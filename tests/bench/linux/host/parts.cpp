@@ -31,10 +31,10 @@ std::string cells(const std::optional<std::vector<double>>& parts)
 
 std::string parts_to_markdown(const Side& xen, const Side& ringfort)
 {
-    static constexpr std::array<std::pair<const char*, const char*>, 22> shown{{
+    static constexpr std::array<std::pair<const char*, const char*>, 23> shown{{
         {"dom0.reached", "dom0.reached"}, {"create.kernel.reached", "create.kernel.reached"}, {"create.bare.reached", "create.bare.reached"},
         {"create.linux", "create.linux"}, {"create.linux.reached", "create.linux.reached"}, {"destroy.kernel", "destroy.kernel"},
-        {"M29.read", "M29.read"}, {"M29.transaction", "M29.transaction"}, {"M29.watch", "M29.watch"}, {"M12.fork", "M12.fork"},
+        {"M18", "M18"}, {"M29.read", "M29.read"}, {"M29.transaction", "M29.transaction"}, {"M29.watch", "M29.watch"}, {"M12.fork", "M12.fork"},
         {"M12.exec", "M12.exec"}, {"M12.pipe", "M12.pipe"}, {"M12.page_fault", "M12.page_fault"}, {"M12.syscall", "M12.syscall"},
         {"M31.loop.4k_depth1", "M31.rf.4k_depth1"}, {"M31.loop.4k_depth32", "M31.rf.4k_depth32"}, {"M31.qdisk.4k_depth32", "M31.phy.4k_depth32"},
         {"M31.loop.128k_depth4", "M31.rf.128k_depth4"}, {"M32.netback.dom0.round_trip", "M32.rf.dom0.round_trip"},

@@ -101,6 +101,11 @@ std::vector<Plan> create_plans()
     };
 }
 
+std::vector<Plan> switch_plans()
+{
+    return {window("switch", {"M18", "two guests hand the processor to each other: a send, a block, the switch, the other's upcall", 0.7, 0.5, ""}, "M18")};
+}
+
 std::vector<Plan> store_plans()
 {
     std::vector<Plan> plans;
@@ -187,7 +192,7 @@ std::string reason(const Side& side, const std::string& who, const std::string& 
 std::vector<Plan> all_plans()
 {
     std::vector<Plan> all;
-    for (const auto& plans : {boot_plans(), create_plans(), store_plans(), process_plans(), block_plans(), network_plans(), many_plans()})
+    for (const auto& plans : {boot_plans(), create_plans(), switch_plans(), store_plans(), process_plans(), block_plans(), network_plans(), many_plans()})
         all.insert(all.end(), plans.begin(), plans.end());
     return all;
 }

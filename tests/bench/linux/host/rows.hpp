@@ -21,7 +21,7 @@ struct Side {
 /// KiB of the two machines.
 inline constexpr std::uint64_t main_machine_kib = 4096 * 1024, many_machine_kib = 2048 * 1024;
 
-/// All rows whose stage `only` asks for (boot, create, store, processes, block, network, many; empty: all).
+/// All rows whose stage `only` asks for (boot, create, switch, store, processes, block, network, many; empty: all).
 [[nodiscard]] std::vector<Row> linux_rows(const Side& xen, const Side& ringfort, std::string_view only);
 
 /// Which part of the machine executes what, of the more important figures of both, as Markdown.

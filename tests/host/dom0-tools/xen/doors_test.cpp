@@ -40,7 +40,7 @@ TEST_F(DoorsTest, AMissingDeviceIsExplained)
 
 TEST_F(DoorsTest, EventChannelsBindReportAndMask)
 {
-    kernel.offered = {{5, 3}};
+    kernel.offered = {{5, 3}, {5, 4}};
     auto events = EventChannels::open(kernel);
     ASSERT_TRUE(events);
     EXPECT_TRUE(events->pending()->empty());
@@ -53,6 +53,15 @@ TEST_F(DoorsTest, EventChannelsBindReportAndMask)
     EXPECT_EQ(*events->pending(), std::vector{*port});
     EXPECT_TRUE(events->notify(*port));
     EXPECT_EQ(kernel.notified[port->value], 1);
+    const auto other = events->bind_interdomain(DomainId(5), RemotePort(4));
+    ASSERT_TRUE(other);
+    const std::vector both{*port, *other};
+    EXPECT_EQ(*events->pending(), std::vector{*other});
+    kernel.raise(port->value);
+    kernel.raise(other->value);
+    EXPECT_TRUE(events->pending()->empty());
+    EXPECT_TRUE(events->unmask(both));
+    EXPECT_EQ(*events->pending(), both) << "one call, both ports";
     const auto again = events->bind_interdomain(DomainId(5), RemotePort(3));
     ASSERT_FALSE(again);
     EXPECT_EQ(again.error().text(), "cannot bind event channel 3 of domain 5: Invalid argument");

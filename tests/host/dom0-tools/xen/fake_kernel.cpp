@@ -229,11 +229,13 @@ long FakeKernel::read(int descriptor, std::span<std::byte> to)
 
 long FakeKernel::write(int, std::span<const std::byte> from)
 {
-    std::uint32_t port = 0;
-    std::memcpy(&port, from.data(), sizeof port);
-    masked.erase(port);
-    if (latched_.erase(port))
-        raise(port);
+    for (std::size_t at = 0; at + sizeof(std::uint32_t) <= from.size(); at += sizeof(std::uint32_t)) {
+        std::uint32_t port = 0;
+        std::memcpy(&port, from.data() + at, sizeof port);
+        masked.erase(port);
+        if (latched_.erase(port))
+            raise(port);
+    }
     return static_cast<long>(from.size());
 }
 

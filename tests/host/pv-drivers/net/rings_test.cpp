@@ -30,9 +30,11 @@ public:
     std::vector<Sent> sent;
     std::deque<Sent> incoming;
     int write_error = 0;
+    unsigned reads = 0;
 
     Result<std::size_t> read(TapHeader& header, std::span<std::byte> buffer) override
     {
+        ++reads;
         if (incoming.empty())
             return 0;
         header = incoming.front().header;
@@ -275,6 +277,59 @@ TEST_F(NetRings, WaitsInTheTapUntilTheGuestOffersPages)
     EXPECT_EQ(port.incoming.size(), 0u);
     ASSERT_EQ(rx.waiting(), 1u);
     EXPECT_EQ(rx.take<::xen::netif_rx_response>().status, 154);
+}
+
+// Looking at a tap costs a system call: one that was found empty is left alone until somebody says that packets wait.
+TEST_F(NetRings, LooksAtAnEmptyTapOnlyWhenTold)
+{
+    offer(64);
+    EXPECT_FALSE(receive->wants_packets()) << "what is there already has not been looked for";
+    EXPECT_FALSE(receive->turn(notify).more);
+    EXPECT_TRUE(receive->wants_packets());
+    EXPECT_EQ(port.reads, 1u);
+    port.incoming.push_back({{}, tcp_v4(100)});
+    (void)receive->turn(notify);
+    EXPECT_EQ(port.reads, 1u);
+    receive->packets_wait();
+    EXPECT_TRUE(receive->turn(notify).worked);
+    EXPECT_EQ(port.reads, 2u) << "after a rest, one packet is taken for the last";
+    EXPECT_EQ(rx.waiting(), 1u);
+    EXPECT_TRUE(receive->wants_packets());
+}
+
+// Packets that come one at a time, with other work in between, cost one look each; of several all are taken, by the second
+// look at the latest. None stays behind: the tap says that it has more, which is `packets_wait`.
+TEST_F(NetRings, LearnsWhetherPacketsComeAlone)
+{
+    const auto come = [this](unsigned count) {
+        for (unsigned i = 0; i < count; ++i)
+            port.incoming.push_back({{}, tcp_v4(100)});
+        unsigned turns = 0;
+        for (; !port.incoming.empty() && turns < 1000; ++turns) {
+            receive->packets_wait();
+            (void)receive->turn(notify);
+        }
+        EXPECT_EQ(rx.waiting(), count);
+        while (rx.waiting() != 0)
+            (void)rx.take<::xen::netif_rx_response>();
+        offer(count);
+        (void)receive->turn(notify);
+        return turns;
+    };
+    offer(200);
+    (void)receive->turn(notify);
+    (void)receive->turn(notify);
+    port.reads = 0;
+    for (int i = 0; i < 1000; ++i)
+        EXPECT_EQ(come(1), 1u);
+    EXPECT_EQ(port.reads, 1000u);
+    EXPECT_EQ(come(60), 2u);
+    EXPECT_EQ(come(60), 1u);
+    EXPECT_EQ(come(1), 1u) << "asked, and found to be alone again";
+    port.reads = 0;
+    EXPECT_EQ(come(1), 1u);
+    EXPECT_EQ(port.reads, 1u);
+    EXPECT_TRUE(receive->wants_packets());
 }
 
 TEST_F(NetRings, BadReceivePageIsAnErrorForItsSlot)
