@@ -365,7 +365,7 @@ TEST_F(BuilderTest, EachFailureIsOneLine)
     TearDown();
     start(elf, {}, small);
     request_.memory = {true, false, 16 * mebibyte};
-    expect_failure(Errno::enomem, "need 21 MiB, but it gets only 16 of");
+    expect_failure(Errno::enomem, "need 17 MiB, but it gets only 16 of");
 
     TearDown();
     start(elf, {}, small);
