@@ -66,7 +66,6 @@ std::vector<xenbus::Node> Device::features() const
         {"info", text(info)},
         {"feature-flush-cache", "1"},
         {"feature-barrier", "1"},
-        {"feature-persistent", "1"},
         {"feature-max-indirect-segments", text(max_indirect_segments)},
         {"max-ring-page-order", text(max_ring_order)},
         {"multi-queue-max-queues", text(max_queues)},
@@ -92,13 +91,9 @@ Result<void> Device::connect(xenbus::Store& store, const std::string& frontend, 
         return std::unexpected(count.error());
     if (*count == 0)
         return xen::failure(EINVAL, "the frontend asks for no queues");
-    const auto persistent = xenbus::read_number_or(store, frontend + "/feature-persistent", any_number, 0);
-    if (!persistent)
-        return std::unexpected(persistent.error());
-    const Grants grants = *persistent != 0 ? Grants::persistent : Grants::passing;
 
     frontend_ = frontend;
-    auto connected = connect_queues(store, *count, grants);
+    auto connected = connect_queues(store, *count);
     // Every journal is checked before the first request of any is carried out: after that there is no way back.
     for (const auto& queue : queues_)
         if (connected && start == xenbus::Start::resumed)
@@ -117,11 +112,11 @@ Result<void> Device::connect(xenbus::Store& store, const std::string& frontend, 
     return {};
 }
 
-Result<void> Device::connect_queues(xenbus::Store& store, std::uint32_t count, Grants grants)
+Result<void> Device::connect_queues(xenbus::Store& store, std::uint32_t count)
 {
     for (std::uint32_t i = 0; i < count; ++i) {
         const std::string directory = count == 1 ? frontend_ : frontend_ + "/queue-" + text(i);
-        auto queue = connect_queue(store, directory, i, grants);
+        auto queue = connect_queue(store, directory, i);
         if (!queue)
             return std::unexpected(queue.error());
         queues_.push_back(std::move(*queue));
@@ -148,8 +143,7 @@ Result<std::vector<xen::GrantRef>> Device::read_ring(xenbus::Store& store, const
     return refs;
 }
 
-Result<std::unique_ptr<Queue>> Device::connect_queue(xenbus::Store& store, const std::string& directory, std::uint32_t index,
-                                                     Grants grants)
+Result<std::unique_ptr<Queue>> Device::connect_queue(xenbus::Store& store, const std::string& directory, std::uint32_t index)
 {
     const auto refs = read_ring(store, directory, frontend_);
     if (!refs)
@@ -165,7 +159,7 @@ Result<std::unique_ptr<Queue>> Device::connect_queue(xenbus::Store& store, const
         return std::unexpected(port.error());
     const QueueJournal journal(journal_.bytes().subspan(index * queue_journal_bytes(), queue_journal_bytes()));
     return std::make_unique<Queue>(doors_, domain_, disk_.descriptor.number(), disk_.facts,
-                                   QueueConnection{std::move(*pages), *port, grants}, journal);
+                                   QueueConnection{std::move(*pages), *port}, journal);
 }
 
 xenbus::Backend::Rest Device::disconnect()

@@ -42,9 +42,9 @@ public:
     [[nodiscard]] bool at_rest() const override;
 
 private:
-    [[nodiscard]] Result<void> connect_queues(xenbus::Store& store, std::uint32_t count, Grants grants);
+    [[nodiscard]] Result<void> connect_queues(xenbus::Store& store, std::uint32_t count);
     [[nodiscard]] Result<std::unique_ptr<Queue>> connect_queue(xenbus::Store& store, const std::string& directory,
-                                                               std::uint32_t index, Grants grants);
+                                                               std::uint32_t index);
     [[nodiscard]] Result<std::vector<xen::GrantRef>> read_ring(xenbus::Store& store, const std::string& directory,
                                                               const std::string& frontend) const;
     void release();

@@ -2,8 +2,9 @@
 #pragma once
 /// Asynchronous disk operations, as an interface: programs put io_uring behind it, tests a disk that fails on demand.
 
+#include <cstddef>
 #include <cstdint>
-#include <sys/uio.h>
+#include <span>
 
 namespace rf::block {
 
@@ -20,10 +21,9 @@ struct DiskOperation {
 
     Kind kind = Kind::read;
     int descriptor = -1;
-    std::uint64_t offset = 0;        ///< bytes from the start of the disk
-    std::uint64_t length = 0;        ///< of a discard, bytes
-    const iovec* vectors = nullptr;  ///< of a transfer; they and their buffers stay until completion
-    unsigned vector_count = 0;
+    std::uint64_t offset = 0;          ///< bytes from the start of the disk
+    std::uint64_t length = 0;          ///< of a discard, bytes
+    std::span<std::byte> buffer = {};  ///< of a transfer; stays until completion
     DiskClient* client = nullptr;
     std::uint32_t cookie = 0;
 };

@@ -4,8 +4,6 @@
 #include <cerrno>
 #include <cstring>
 
-#include "block/indirect_pages.hpp"
-
 namespace rf::block {
 namespace {
 
@@ -17,7 +15,7 @@ constexpr std::uint8_t retry_limit = 16;
 Queue::Queue(Doors doors, xen::DomainId domain, int disk, const DiskFacts& facts, QueueConnection connection,
              QueueJournal journal)
     : doors_(doors), domain_(domain), disk_(disk), facts_(facts), connection_(std::move(connection)), journal_(journal),
-      ring_(connection_.pages.bytes()), cache_(doors.grants, domain, cache_limit), copies_(doors.grants, domain),
+      ring_(connection_.pages.bytes()), copies_(doors.grants, domain),
       jobs_(ring_.entries())
 {
     for (std::uint32_t number = ring_.entries(); number > 0; --number)
@@ -106,44 +104,55 @@ void Queue::begin(std::uint32_t number, const RawRequest& raw)
 
 Verdict Queue::fetch_indirect(Request& request)
 {
+    constexpr std::size_t per_page = ::xen::BLKIF_SEGMENTS_PER_INDIRECT_PAGE;
     const auto pages = std::span(request.indirect_pages).first(request.indirect_page_count());
     std::array<RawSegment, max_indirect_segments> segments;
     const auto wanted = std::span(segments).first(request.indirect_segments);
-    bool fetched;
-    if (connection_.grants == Grants::persistent) {
-        cache_.require(pages);
-        fetched = read_mapped(cache_, pages, wanted);
-    } else {
-        fetched = read_copied(doors_.grants, domain_, pages, wanted);
+    xenbus::GuestCopy copy(doors_.grants, domain_);
+    for (std::size_t i = 0; i < pages.size(); ++i) {
+        const auto rest = wanted.subspan(i * per_page);
+        copy.from_guest(pages[i], 0, std::as_writable_bytes(rest.first(std::min(rest.size(), per_page))), 0);
     }
+    bool fetched = true;
+    copy.run([&](std::uint32_t) { fetched = false; });
     if (!fetched)
         return std::unexpected(Refusal{::xen::BLKIF_RSP_ERROR, "an indirect page that is not granted"});
     return add_indirect(wanted, facts_, request);
+}
+
+bool Queue::place(Job& job)
+{
+    const auto& segments = job.request.segments;
+    std::size_t bytes = 0;
+    for (const Segment& segment : segments)
+        bytes += segment.bytes;
+    // At the first segment's own offset, so that whole pages of the guest are whole pages here, too: a copy between places of
+    // different offsets is two.
+    const std::size_t offset = segments.empty() ? 0 : segments[0].offset;
+    const auto run = doors_.buffers.take(static_cast<std::uint32_t>((offset + bytes + xen::page_size - 1) / xen::page_size));
+    if (!run)
+        return false;
+    job.run = *run;
+    job.data = bytes == 0 ? std::span<std::byte>() : doors_.buffers.bytes(*run).subspan(offset, bytes);
+    job.done = 0;
+    return true;
 }
 
 bool Queue::try_start(std::uint32_t number)
 {
     Job& job = jobs_[number];
     const bool barrier = job.request.action == Action::barrier;
-    if (barrier_ || (barrier && started_ != 0) || !doors_.buffers.take(job.request.segments.size(), job.pages))
+    if (barrier_ || (barrier && started_ != 0) || !place(job))
         return false;
     ++started_;
     job.started = true;
     barrier_ = barrier;
-    job.offset = job.request.first_sector * protocol_sector;
-    job.next_vector = 0;
-    job.vectors.clear();
-    for (std::size_t i = 0; i < job.pages.size(); ++i) {
-        const Segment& segment = job.request.segments[i];
-        std::byte* const at = doors_.buffers.bytes(job.pages[i]).data() + segment.offset;
-        job.vectors.push_back({at, segment.bytes});
-    }
     switch (job.request.action) {
     case Action::read: start_transfer(number); break;
     case Action::write: gather(number); break;
     case Action::barrier:
     case Action::flush:
-        if (job.pages.empty()) {
+        if (job.data.empty()) {
             job.stage = Stage::postflush;
             start_simple(number, DiskOperation::Kind::sync);
         } else {
@@ -158,52 +167,30 @@ bool Queue::try_start(std::uint32_t number)
     return true;
 }
 
+template <class Copy>
+void Queue::for_segments(const Job& job, Copy&& copy)
+{
+    std::size_t at = 0;
+    for (const Segment& segment : job.request.segments) {
+        copy(segment, job.data.subspan(at, segment.bytes));
+        at += segment.bytes;
+    }
+}
+
 void Queue::gather(std::uint32_t number)
 {
-    Job& job = jobs_[number];
+    for_segments(jobs_[number], [&](const Segment& segment, std::span<std::byte> part) {
+        copies_.from_guest(segment.page, segment.offset, part, number);
+    });
     gathering_.push_back(number);
-    const auto& segments = job.request.segments;
-    if (connection_.grants == Grants::passing) {
-        for (std::size_t i = 0; i < segments.size(); ++i)
-            copies_.from_guest(segments[i].page, segments[i].offset,
-                               {static_cast<std::byte*>(job.vectors[i].iov_base), segments[i].bytes}, number);
-        return;
-    }
-    refs_.clear();
-    for (const Segment& segment : segments)
-        refs_.push_back(segment.page);
-    cache_.require(refs_);
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-        const auto page = cache_.page(segments[i].page);
-        if (page.empty())
-            job.failed = true;
-        else
-            std::memcpy(job.vectors[i].iov_base, page.data() + segments[i].offset, segments[i].bytes);
-    }
 }
 
 void Queue::scatter(std::uint32_t number)
 {
-    Job& job = jobs_[number];
+    for_segments(jobs_[number], [&](const Segment& segment, std::span<std::byte> part) {
+        copies_.to_guest(segment.page, segment.offset, part, number);
+    });
     scattering_.push_back(number);
-    const auto& segments = job.request.segments;
-    const auto buffer = [&](std::size_t i) { return doors_.buffers.bytes(job.pages[i]).data() + segments[i].offset; };
-    if (connection_.grants == Grants::passing) {
-        for (std::size_t i = 0; i < segments.size(); ++i)
-            copies_.to_guest(segments[i].page, segments[i].offset, {buffer(i), segments[i].bytes}, number);
-        return;
-    }
-    refs_.clear();
-    for (const Segment& segment : segments)
-        refs_.push_back(segment.page);
-    cache_.require(refs_);
-    for (std::size_t i = 0; i < segments.size(); ++i) {
-        const auto page = cache_.page(segments[i].page);
-        if (page.empty())
-            job.failed = true;
-        else
-            std::memcpy(page.data() + segments[i].offset, buffer(i), segments[i].bytes);
-    }
 }
 
 void Queue::run_copies()
@@ -230,9 +217,8 @@ void Queue::start_transfer(std::uint32_t number)
     DiskOperation operation;
     operation.kind = job.request.action == Action::read ? DiskOperation::Kind::read : DiskOperation::Kind::write;
     operation.descriptor = disk_;
-    operation.offset = job.offset;
-    operation.vectors = job.vectors.data() + job.next_vector;
-    operation.vector_count = static_cast<unsigned>(job.vectors.size() - job.next_vector);
+    operation.offset = job.request.first_sector * protocol_sector + job.done;
+    operation.buffer = job.data.subspan(job.done);
     operation.client = this;
     operation.cookie = number;
     doors_.disk.start(operation);
@@ -244,7 +230,7 @@ void Queue::start_simple(std::uint32_t number, DiskOperation::Kind kind)
     DiskOperation operation;
     operation.kind = kind;
     operation.descriptor = disk_;
-    operation.offset = job.offset;
+    operation.offset = job.request.first_sector * protocol_sector;
     operation.length = job.request.sectors * protocol_sector;
     operation.client = this;
     operation.cookie = number;
@@ -265,27 +251,13 @@ void Queue::completed(std::uint32_t number, long result)
         advance(number);
         return;
     }
-    consume(job, static_cast<std::size_t>(result));
+    job.done += static_cast<std::size_t>(result);
     if (job.stage != Stage::transfer)
         start_simple(number, job.request.action == Action::discard ? DiskOperation::Kind::discard : DiskOperation::Kind::sync);
-    else if (job.next_vector < job.vectors.size())
+    else if (job.done < job.data.size())
         start_transfer(number);
     else
         advance(number);
-}
-
-void Queue::consume(Job& job, std::size_t bytes)
-{
-    job.offset += bytes;
-    while (bytes > 0 && job.next_vector < job.vectors.size()) {
-        iovec& vector = job.vectors[job.next_vector];
-        const std::size_t part = std::min(bytes, vector.iov_len);
-        vector.iov_base = static_cast<std::byte*>(vector.iov_base) + part;
-        vector.iov_len -= part;
-        bytes -= part;
-        if (vector.iov_len == 0)
-            ++job.next_vector;
-    }
 }
 
 void Queue::advance(std::uint32_t number)
@@ -317,8 +289,8 @@ void Queue::finish(std::uint32_t number, std::int16_t status)
         --started_;
         barrier_ = barrier_ && job.request.action != Action::barrier;
     }
-    doors_.buffers.give(job.pages);
-    job.vectors.clear();
+    doors_.buffers.give(std::exchange(job.run, {}));
+    job.data = {};
     --under_way_;
     journal_.answer(number, ring_.rsp_prod());
     answered_.push_back(number);

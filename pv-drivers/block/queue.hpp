@@ -6,8 +6,8 @@
 ///                    |            writes: guest -> buffers before the transfer; reads: buffers -> guest after it
 ///                    '-- refused: answered at once
 ///
-/// Guest pages are reached by persistent mappings if the frontend keeps its grants, else by hypervisor copies, one batch per
-/// turn. Everything the guest can make this object hold is bounded: entries of the ring, pages of the pool, the grant cache.
+/// Guest pages are reached by hypervisor copies, one batch per turn; whether the frontend keeps its grants makes no
+/// difference. Everything the guest can make this object hold is bounded: entries of the ring, pages of the pool.
 /// Owner: one thread. `Doors` and the pool outlive the queue; the queue outlives its I/O (`at_rest`).
 
 #include <deque>
@@ -15,8 +15,8 @@
 
 #include "block/buffer_pool.hpp"
 #include "block/disk_io.hpp"
-#include "block/grant_cache.hpp"
 #include "block/journal.hpp"
+#include "block/request.hpp"
 #include "ring/back_ring.hpp"
 #include "xen/event_channels.hpp"
 #include "xenbus/guest_copy.hpp"
@@ -31,21 +31,14 @@ struct Doors {
     DiskIo& disk;
 };
 
-/// Whether the frontend keeps its grants.
-enum class Grants { passing, persistent };
-
 /// What a frontend told of one queue, mapped and bound.
 struct QueueConnection {
     xen::GrantMapping pages;
     xen::LocalPort port;
-    Grants grants = Grants::passing;
 };
 
 class Queue final : public DiskClient {
 public:
-    /// Pages that the cache of persistent grants keeps per queue.
-    static constexpr std::size_t cache_limit = 1056;
-
     Queue(Doors doors, xen::DomainId domain, int disk, const DiskFacts& facts, QueueConnection connection, QueueJournal journal);
 
     /// Begins at the ring's own indices with an empty journal.
@@ -87,10 +80,9 @@ private:
         bool started = false;
         bool failed = false;
         std::uint8_t retries = 0;
-        std::vector<BufferPool::Page> pages;  ///< one per segment
-        std::vector<iovec> vectors;
-        std::size_t next_vector = 0;  ///< vectors before this one are done
-        std::uint64_t offset = 0;     ///< of the rest, bytes
+        BufferPool::Run run;
+        std::span<std::byte> data;  ///< of the run: all segments, one behind the other
+        std::size_t done = 0;       ///< bytes of `data` that the disk has transferred
     };
 
     void begin(std::uint32_t number, const RawRequest& raw);
@@ -98,13 +90,17 @@ private:
     [[nodiscard]] Verdict fetch_indirect(Request& request);
     /// Starts a parsed request, or leaves it waiting; false if it must wait.
     [[nodiscard]] bool try_start(std::uint32_t number);
+    /// Gives a job its buffer; false if there is none now.
+    [[nodiscard]] bool place(Job& job);
+    /// Calls `copy(segment, its part of the buffer)` for each segment.
+    template <class Copy>
+    static void for_segments(const Job& job, Copy&& copy);
     void gather(std::uint32_t number);
     void scatter(std::uint32_t number);
     void run_copies();
     void advance(std::uint32_t number);
     void start_transfer(std::uint32_t number);
     void start_simple(std::uint32_t number, DiskOperation::Kind kind);
-    void consume(Job& job, std::size_t bytes);
     void finish(std::uint32_t number, std::int16_t status);
     void publish();
 
@@ -115,7 +111,6 @@ private:
     QueueConnection connection_;
     QueueJournal journal_;
     Ring ring_;
-    GrantCache cache_;
     xenbus::GuestCopy copies_;
 
     std::vector<Job> jobs_;
@@ -124,7 +119,6 @@ private:
     std::deque<std::uint32_t> waiting_;        ///< for buffers, or to be alone, in order
     std::vector<std::uint32_t> gathering_;     ///< start after the copies ran
     std::vector<std::uint32_t> scattering_;    ///< finish after the copies ran
-    std::vector<xen::GrantRef> refs_;          ///< scratch
     std::uint32_t under_way_ = 0;              ///< jobs neither free nor answered
     std::uint32_t started_ = 0;                ///< of these, started
     bool barrier_ = false;                     ///< a barrier is being carried out

@@ -148,9 +148,9 @@ void Device::discard_old_packets(std::uint32_t queues)
 {
     for (std::uint32_t i = 0; i < queues; ++i)
         for (unsigned packets = 0; packets < drain_limit; ++packets) {
-            TapHeader header{};
-            const auto bytes = card_.queues[i].read(header, doors_.arena.first(largest_packet_room));
-            if (!bytes || *bytes == 0)
+            Transfer old{doors_.arena.first(largest_packet_room)};
+            card_.queues[i].read(std::span(&old, 1));
+            if (old.result <= 0)
                 break;
         }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "net/receive.hpp"
 
+#include <cerrno>
 #include <cstring>
 
 namespace rf::net {
@@ -60,21 +61,12 @@ Turn Receive::turn(ring::Notify& notify)
         guess_.rest();
     else
         guess_.look();
-    while (!dry_ && !lost_ && packets < batch_limit && doors_.arena.size() - used >= largest_packet_room + placement_room && room() && !ring_.broken()) {
-        TapHeader header{};
-        used = place_in(doors_.arena, used, 0, 0);  // each of the guest's pages is filled from its start
-        const auto buffer = doors_.arena.subspan(used, largest_packet_room);
-        const auto bytes = port_.read(header, buffer);
-        if (!bytes)
-            lose(bytes.error().message);
-        if (!bytes || *bytes == 0) {
-            dry_ = true;
+    while (!dry_ && !lost_ && packets < batch_limit && has_room(doors_.arena, used) && room() && !ring_.broken()) {
+        const std::size_t read = read_some(used);
+        packets += read;
+        dry_ = read == 0 || read < incoming_.size() || (packets == 1 && guess_.is_last());
+        if (read < incoming_.size())
             guess_.counted(packets);
-            break;
-        }
-        dry_ = ++packets == 1 && guess_.is_last();
-        deliver(header, buffer.first(*bytes));
-        used += *bytes;
     }
     copies_.run([this](std::uint32_t owner) { responses_[owner].status = ::xen::NETIF_RSP_ERROR; });
     if (!responses_.empty()) {
@@ -87,14 +79,44 @@ Turn Receive::turn(ring::Notify& notify)
     return turn;
 }
 
+std::size_t Receive::read_some(std::size_t& used)
+{
+    const std::size_t fits = large_ ? ring_.waiting() / room_needed_ : 1;
+    incoming_.clear();
+    for (std::size_t next = used; incoming_.size() < fits && has_room(doors_.arena, next);) {
+        next = place_in(doors_.arena, next + header_room, 0, 0);  // each of the guest's pages is filled from its start
+        incoming_.push_back({with_header(doors_.arena.subspan(next, largest_packet_room))});
+        next += largest_packet_room;
+    }
+    port_.read(incoming_);
+    std::size_t packets = 0;
+    for (const Transfer& transfer : incoming_) {
+        if (transfer.result == -EAGAIN || transfer.result == -EINTR)
+            break;
+        if (transfer.result < static_cast<long>(sizeof(TapHeader))) {
+            lose(std::strerror(transfer.result < 0 ? static_cast<int>(-transfer.result) : EIO));
+            break;
+        }
+        const auto framed = transfer.framed.first(static_cast<std::size_t>(transfer.result));
+        deliver(framed);
+        used = static_cast<std::size_t>(framed.data() + framed.size() - doors_.arena.data());
+        large_ = framed.size() > xen::page_size;
+        ++packets;
+    }
+    return packets;
+}
+
 void Receive::lose(const std::string& reason)
 {
     lost_ = true;
     doors_.log("no packet is received any more: " + reason);
 }
 
-void Receive::deliver(const TapHeader& header, std::span<std::byte> bytes)
+void Receive::deliver(std::span<std::byte> framed)
 {
+    TapHeader header;
+    std::memcpy(&header, framed.data(), sizeof header);
+    const auto bytes = framed.subspan(sizeof header);
     const auto plan = plan_receive(header, bytes, front_);
     if (!plan || plan->slots() > room_needed_)
         return;  // nothing the guest could take; it never hears of it, as of any packet lost

@@ -2,10 +2,11 @@
 #pragma once
 /// One receive ring: from packets on the host's side to the guest's pages.
 ///
-///   tap --one read each--> arena --plan--> pages taken from the ring --one hypercall--> guest pages, responses
+///   tap --packets--> arena --plan--> pages taken from the ring --one hypercall--> guest pages, responses
 ///
 /// A packet is read only when the ring has room for the largest there can be, so none is ever held here: those that wait,
-/// wait in the tap's bounded queue, where the host drops what is too many.
+/// wait in the tap's bounded queue, where the host drops what is too many. Small packets are read one by one and lie close
+/// together; while large ones come, several are read with one system call.
 
 #include <vector>
 
@@ -37,8 +38,10 @@ public:
     void packets_wait() { dry_ = false; }
 
 private:
-    /// Delivers one packet that lies in `bytes`; takes the pages it needs.
-    void deliver(const TapHeader& header, std::span<std::byte> bytes);
+    /// Reads what comes next, behind the first `used` bytes of the arena, and delivers it. How many packets; 0: none is left.
+    [[nodiscard]] std::size_t read_some(std::size_t& used);
+    /// Delivers one packet, its header before it; takes the pages it needs.
+    void deliver(std::span<std::byte> framed);
     [[nodiscard]] bool room();
     /// A tap that fails is always "readable": waiting on it would be a busy loop.
     void lose(const std::string& reason);
@@ -52,6 +55,8 @@ private:
     Ring ring_;
     xenbus::GuestCopy copies_;
     std::vector<::xen::netif_rx_response> responses_;
+    std::vector<Transfer> incoming_;
+    bool large_ = false;    ///< the last packet was
     bool dry_ = false;      ///< the tap had no packet left, or is taken to have none
     SoloGuess guess_;
     bool starved_ = false;  ///< waits for the guest to offer pages

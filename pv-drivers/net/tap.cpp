@@ -11,7 +11,6 @@
 #include <net/if_arp.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 namespace rf::net {
@@ -118,26 +117,6 @@ Result<std::vector<xen::Descriptor>> open_tap(const TapOrder& order)
     if (auto configured = configure(order); !configured)
         return std::unexpected(configured.error());
     return queues;
-}
-
-Result<std::size_t> TapQueue::read(TapHeader& header, std::span<std::byte> buffer)
-{
-    const iovec parts[] = {{&header, sizeof header}, {buffer.data(), buffer.size()}};
-    const ssize_t count = ::readv(descriptor_.number(), parts, 2);
-    if (count < 0 && (errno == EAGAIN || errno == EINTR))
-        return 0;
-    if (count < static_cast<ssize_t>(sizeof header))
-        return xen::failure(count < 0 ? errno : EIO, "cannot read from the tap");
-    return static_cast<std::size_t>(count) - sizeof header;
-}
-
-Result<void> TapQueue::write(const TapHeader& header, std::span<const std::byte> packet)
-{
-    const iovec parts[] = {{const_cast<TapHeader*>(&header), sizeof header},
-                           {const_cast<std::byte*>(packet.data()), packet.size()}};
-    if (::writev(descriptor_.number(), parts, 2) < 0)
-        return xen::failure(errno, "cannot write to the tap");
-    return {};
 }
 
 Result<void> TapQueue::set_offloads(unsigned offloads)

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "net/offload.hpp"
+#include "net/packet_io.hpp"
 #include "xen/descriptor.hpp"
 
 namespace rf::net {
@@ -33,20 +34,20 @@ class PacketPort {
 public:
     virtual ~PacketPort() = default;
 
-    /// Reads one packet into `buffer`, its header into `header`. Its bytes, 0 if there is none, or an error.
-    [[nodiscard]] virtual Result<std::size_t> read(TapHeader& header, std::span<std::byte> buffer) = 0;
-    /// Sends one packet. EAGAIN: the host is too far behind; the packet is lost, as on any full link.
-    [[nodiscard]] virtual Result<void> write(const TapHeader& header, std::span<const std::byte> packet) = 0;
+    /// Reads packets, as many as there are and have room in `transfers`. See `PacketIo`.
+    virtual void read(std::span<Transfer> transfers) = 0;
+    /// Sends packets. -EAGAIN: the host is too far behind; the packet is lost, as on any full link.
+    virtual void write(std::span<Transfer> transfers) = 0;
     /// Readable when a packet waits; -1 if there is nothing to wait on.
     [[nodiscard]] virtual int descriptor() const = 0;
 };
 
 class TapQueue final : public PacketPort {
 public:
-    explicit TapQueue(xen::Descriptor descriptor) : descriptor_(std::move(descriptor)) {}
+    TapQueue(xen::Descriptor descriptor, PacketIo& io) : descriptor_(std::move(descriptor)), io_(&io) {}
 
-    [[nodiscard]] Result<std::size_t> read(TapHeader& header, std::span<std::byte> buffer) override;
-    [[nodiscard]] Result<void> write(const TapHeader& header, std::span<const std::byte> packet) override;
+    void read(std::span<Transfer> transfers) override { io_->read(descriptor(), transfers); }
+    void write(std::span<Transfer> transfers) override { io_->write(descriptor(), transfers); }
     [[nodiscard]] int descriptor() const override { return descriptor_.number(); }
 
     /// Tells the interface (all its queues) what it may leave undone: TUN_F_* bits.
@@ -57,6 +58,7 @@ public:
 
 private:
     xen::Descriptor descriptor_;
+    PacketIo* io_;
     Use use_ = Use::attached;
 };
 

@@ -35,11 +35,15 @@ Turn Transmit::turn(ring::Notify& notify)
     refill();
     collect(turn);
     copies_.run([this](std::uint32_t owner) { batch_[owner].fate = TxFate::drop; });
-    for (Item& item : batch_) {
+    for (Item& item : batch_)
         if (item.fate == TxFate::send)
-            send(item);
+            frame(item);
+    // A full host loses packets like any link does; the guest's protocols notice.
+    if (!outgoing_.empty())
+        port_.write(outgoing_);
+    outgoing_.clear();
+    for (const Item& item : batch_)
         answer(item);
-    }
     batch_.clear();
     if (!responses_.empty()) {
         turn.worked = true;
@@ -73,7 +77,7 @@ void Transmit::refill()
 void Transmit::collect(Turn& turn)
 {
     std::size_t used = 0;
-    while (next_ < backlog_.size() && batch_.size() < batch_limit && doors_.arena.size() - used >= largest_packet_room + placement_room) {
+    while (next_ < backlog_.size() && batch_.size() < batch_limit && has_room(doors_.arena, used)) {
         Item item;
         item.first_slot = next_;
         const TxVerdict verdict = parse_packet(std::span(backlog_).subspan(next_), item.packet);
@@ -101,8 +105,9 @@ void Transmit::place(Item& item, std::size_t& used)
     const bool several = item.packet.fragment_count > 1;
     const Fragment& leader = item.packet.fragments[several ? 1 : 0];
     const std::size_t anchor = several ? item.packet.fragments[0].bytes : 0;
-    const bool fits = !several && place_in(doors_.arena, used, 0, 0) - used >= item.packet.bytes;
-    const std::size_t start = fits ? used : place_in(doors_.arena, used, anchor, several ? leader.offset : 0);
+    const std::size_t first = used + header_room;
+    const bool fits = !several && place_in(doors_.arena, first, 0, 0) - first >= item.packet.bytes;
+    const std::size_t start = fits ? first : place_in(doors_.arena, first, anchor, several ? leader.offset : 0);
     item.bytes = doors_.arena.subspan(start, item.packet.bytes);
     used = start + (item.packet.bytes + alignment - 1) / alignment * alignment;
     std::size_t at = 0;
@@ -114,15 +119,16 @@ void Transmit::place(Item& item, std::size_t& used)
     }
 }
 
-void Transmit::send(Item& item)
+void Transmit::frame(Item& item)
 {
     const auto header = tap_header(item.packet, item.bytes);
     if (!header) {
         item.fate = TxFate::drop;
         return;
     }
-    // A full host loses packets like any link does; the guest's protocols notice.
-    (void)port_.write(*header, item.bytes);
+    const auto framed = with_header(item.bytes);
+    std::memcpy(framed.data(), &*header, sizeof *header);
+    outgoing_.push_back({framed});
 }
 
 void Transmit::answer(const Item& item)

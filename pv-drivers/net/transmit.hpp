@@ -2,7 +2,7 @@
 #pragma once
 /// One transmit ring: from the guest's slots to packets on the host's side.
 ///
-///   slots --copied--> backlog --parse--> batch --one hypercall--> arena --header, one write each--> tap
+///   slots --copied--> backlog --parse--> batch --one hypercall--> arena --headers, one system call--> tap
 ///
 /// Responses leave in the order of slots. All that is held for a guest: one ring's worth of copied slots, and the tap's send
 /// buffer. A frontend that breaks the protocol is not served any more until it reconnects.
@@ -47,7 +47,8 @@ private:
     /// Moves packets from the backlog to the batch.
     void collect(Turn& turn);
     void place(Item& item, std::size_t& used);
-    void send(Item& item);
+    /// Puts the packet's header before it and the packet among those to be sent.
+    void frame(Item& item);
     void answer(const Item& item);
     void abandon(const char* reason);
 
@@ -61,6 +62,7 @@ private:
     std::vector<TxSlot> backlog_;
     std::size_t next_ = 0;  ///< slots of the backlog before this one are answered
     std::vector<Item> batch_;
+    std::vector<Transfer> outgoing_;
     std::vector<::xen::netif_tx_response> responses_;
     bool stopped_ = false;
     bool broken_ = false;

@@ -22,7 +22,7 @@ namespace {
 using namespace block;
 using test::FakeGuest;
 
-constexpr std::uint32_t guest_pages = 24, first_ref = 100, pool_pages = 300;
+constexpr std::uint32_t guest_pages = 24, first_ref = 100, pool_pages = 320;
 constexpr std::uint64_t disk_sectors = 1024;
 constexpr unsigned steps_of_one_input = 150;
 
@@ -42,7 +42,6 @@ class Play {
 public:
     explicit Play(Bytes bytes) : choices_(bytes), facts_(facts_of(choices_.below(4))), disk_(facts_)
     {
-        grants_ = choices_.one_in(2) ? Grants::passing : Grants::persistent;
         for (std::uint32_t i = 0; i < guest_pages; ++i)
             guest_.grant(first_ref + i, i, i % 8 == 7 ? FakeGuest::Permit::read_only : FakeGuest::Permit::read_write);
         connect();
@@ -76,7 +75,7 @@ private:
         // The ring's own page is always granted: a backend does not come so far without it.
         guest_.grant(first_ref, 0);
         QueueConnection connection{*mapper_.map(FakeGuest::domain, xen::GrantRef(first_ref), xen::Access::read_write),
-                                   *events_.bind_interdomain(FakeGuest::domain, xen::RemotePort(3)), grants_};
+                                   *events_.bind_interdomain(FakeGuest::domain, xen::RemotePort(3))};
         queue_ = std::make_unique<Queue>(Doors{mapper_, events_, *pool_, disk_}, FakeGuest::domain, 9, facts_, std::move(connection),
                                          QueueJournal(memory_));
     }
@@ -244,7 +243,6 @@ private:
     test::WatchedDisk disk_;
     ring::FrontRing<112> front_{guest_.page(0)};
     std::vector<std::byte> memory_ = std::vector<std::byte>(QueueJournal::bytes(32));
-    Grants grants_ = Grants::passing;
     std::unique_ptr<Queue> queue_;
     std::set<std::uint64_t> open_; ///< requests by id
     std::uint64_t next_id_ = 1;

@@ -36,16 +36,19 @@ public:
     };
     std::deque<Incoming> incoming;
 
-    Result<std::size_t> read(TapHeader& header, std::span<std::byte> buffer) override
+    void read(std::span<Transfer> transfers) override
     {
-        if (incoming.empty())
-            return 0;
-        Incoming const next = std::move(incoming.front());
-        incoming.pop_front();
-        header = next.header;
-        EXPECT_LE(next.bytes.size(), buffer.size());
-        std::copy(next.bytes.begin(), next.bytes.end(), buffer.begin());
-        return next.bytes.size();
+        for (Transfer& transfer : transfers) {
+            transfer.result = -EAGAIN;
+            if (incoming.empty())
+                continue;
+            Incoming const next = std::move(incoming.front());
+            incoming.pop_front();
+            transfer.result = static_cast<long>(sizeof next.header + next.bytes.size());
+            ASSERT_LE(static_cast<std::size_t>(transfer.result), transfer.framed.size());
+            std::memcpy(transfer.framed.data(), &next.header, sizeof next.header);
+            std::ranges::copy(next.bytes, transfer.framed.begin() + sizeof next.header);
+        }
     }
 };
 

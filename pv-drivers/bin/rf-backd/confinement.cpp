@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <grp.h>
 #include <linux/if_tun.h>
+#include <linux/io_uring.h>
 #include <sched.h>
 #include <seccomp.h>
 #include <sys/ioctl.h>
@@ -89,6 +90,10 @@ int add_rules(scmp_filter_ctx filter)
     for (const unsigned long request : device_requests)
         result = result != 0 ? result
                              : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1, SCMP_A1(SCMP_CMP_EQ, request));
+    // To pin memory of its own that it uses often; the ring itself refuses all else that could be registered.
+    result = result != 0 ? result
+                         : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(io_uring_register), 1,
+                                            SCMP_A1(SCMP_CMP_EQ, IORING_REGISTER_BUFFERS_UPDATE));
     // To end itself, as abort() does.
     result = result != 0 ? result
                          : seccomp_rule_add(filter, SCMP_ACT_ALLOW, SCMP_SYS(tgkill), 1,

@@ -24,8 +24,8 @@ constexpr const char* usage =
     "  Serves the disks (backend/qdisk/N) and network cards (backend/rfnet/N) of domain N until they are closed.\n"
     "  The serving process writes its id to /run/ringfort/backd/N.pid.\n";
 
-/// Pages between guest and disk: 4 MiB, four of the largest requests.
-constexpr std::uint32_t buffer_pages = 1024;
+/// Pages between guest and disk: four of the largest requests, and small ones beside them.
+constexpr std::uint32_t buffer_pages = rf::block::BufferPool::small_area + 4 * rf::block::BufferPool::large_area;
 /// Packets of one turn: half a MiB.
 constexpr std::size_t arena_bytes = 512 * 1024;
 
@@ -81,8 +81,12 @@ int serve(std::uint16_t domain, pid_t parent, int opener)
         return resources.error().code == ENOENT || resources.error().code == ECONNREFUSED ? exit_store_lost : exit_failure;
     }
     auto ready = reactor.open();
-    if (ready)
+    if (ready) {
+        for (const auto area : resources->buffers.areas())
+            reactor.offer(area);
+        reactor.offer(resources->arena.bytes());
         ready = reactor.restrict();
+    }
     if (ready)
         ready = confine(domain, parent, resources->events.descriptor());
     if (!ready) {

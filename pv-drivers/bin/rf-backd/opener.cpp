@@ -191,7 +191,7 @@ Result<block::OpenDisk> OpenerClient::open_disk(std::uint32_t device)
     return block::OpenDisk{{std::move(opened->descriptors[0]), opened->reply.disk}, std::move(opened->descriptors[1])};
 }
 
-Result<net::OpenCard> OpenerClient::open_card(std::uint32_t device)
+Result<net::OpenCard> OpenerClient::open_card(std::uint32_t device, net::PacketIo& packets)
 {
     auto opened = ask(socket_, {OpenRequest::What::card, device}, 2);
     if (!opened)
@@ -202,7 +202,7 @@ Result<net::OpenCard> OpenerClient::open_card(std::uint32_t device)
     if (opened->reply.rate_bytes != 0)
         card.rate = net::Rate{opened->reply.rate_bytes, std::chrono::microseconds(opened->reply.rate_microseconds)};
     for (std::size_t i = 1; i < opened->descriptors.size(); ++i)
-        card.queues.emplace_back(std::move(opened->descriptors[i]));
+        card.queues.emplace_back(std::move(opened->descriptors[i]), packets);
     return card;
 }
 

@@ -23,7 +23,7 @@ public:
     explicit OpenerClient(int socket) : socket_(socket) {}
 
     [[nodiscard]] Result<block::OpenDisk> open_disk(std::uint32_t device);
-    [[nodiscard]] Result<net::OpenCard> open_card(std::uint32_t device);
+    [[nodiscard]] Result<net::OpenCard> open_card(std::uint32_t device, net::PacketIo& packets);
     /// A new connection to the store. EAGAIN: it is not there now.
     [[nodiscard]] Result<xen::Descriptor> open_store();
 

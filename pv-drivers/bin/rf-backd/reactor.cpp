@@ -5,6 +5,8 @@
 #include <cerrno>
 #include <fcntl.h>
 #include <poll.h>
+#include <unistd.h>
+#include <utility>
 
 namespace rf::backd {
 namespace {
@@ -12,8 +14,18 @@ namespace {
 constexpr unsigned submission_entries = 256;
 /// Completions that nobody waits for.
 constexpr std::uint64_t nobody = ~0ull;
+/// Completions of packets: this and the transfer's place in its batch.
+constexpr std::uint64_t first_packet = 1ull << 62;
+/// A packet of fewer bytes is not worth an entry of the ring, if it is alone.
+constexpr std::size_t large_packet = 2048;
 /// Completions handled in one round; the rest keeps.
 constexpr unsigned round_limit = 512;
+
+/// What a system call returned, or the negative error that it left.
+long outcome(long result)
+{
+    return result < 0 ? -errno : result;
+}
 
 io_uring_restriction allow(std::uint8_t operation)
 {
@@ -45,10 +57,18 @@ Result<void> Reactor::open()
 
 Result<void> Reactor::restrict()
 {
-    io_uring_restriction allowed[] = {allow(IORING_OP_READV),     allow(IORING_OP_WRITEV),   allow(IORING_OP_FSYNC),
-                                      allow(IORING_OP_FALLOCATE), allow(IORING_OP_POLL_ADD), allow(IORING_OP_POLL_REMOVE)};
-    // By the bare call: Debian 12's shared liburing declares the two wrappers but does not export them.
+    io_uring_restriction allowed[] = {allow(IORING_OP_READ),       allow(IORING_OP_WRITE),       allow(IORING_OP_READ_FIXED),
+                                      allow(IORING_OP_WRITE_FIXED), allow(IORING_OP_FSYNC),       allow(IORING_OP_FALLOCATE),
+                                      allow(IORING_OP_POLL_ADD),    allow(IORING_OP_POLL_REMOVE), {}};
+    allowed[std::size(allowed) - 1].opcode = IORING_RESTRICTION_REGISTER_OP;
+    allowed[std::size(allowed) - 1].register_op = IORING_REGISTER_BUFFERS_UPDATE;
+    // By the bare call: Debian 12's shared liburing declares these wrappers but does not export them.
     const auto descriptor = static_cast<unsigned>(ring_.ring_fd);
+    io_uring_rsrc_register table{};
+    table.nr = static_cast<unsigned>(areas_.size());
+    table.flags = IORING_RSRC_REGISTER_SPARSE;
+    if (!areas_.empty() && io_uring_register(descriptor, IORING_REGISTER_BUFFERS2, &table, sizeof table) < 0)
+        areas_.clear();  // an older kernel
     int result = io_uring_register(descriptor, IORING_REGISTER_RESTRICTIONS, allowed, std::size(allowed));
     if (result == 0)
         result = io_uring_register(descriptor, IORING_REGISTER_ENABLE_RINGS, nullptr, 0);
@@ -79,15 +99,58 @@ std::uint64_t Reactor::add(const Pending& pending)
     return number;
 }
 
+Reactor::Area* Reactor::area_of(std::span<const std::byte> buffer)
+{
+    const auto inside = [&](const Area& area) {
+        return buffer.data() >= area.bytes.data() && buffer.data() < area.bytes.data() + area.bytes.size();
+    };
+    const auto area = std::ranges::find_if(areas_, inside);
+    return area == areas_.end() ? nullptr : &*area;
+}
+
+std::optional<int> Reactor::pinned(Area* area, std::size_t bytes)
+{
+    if (area == nullptr)
+        return std::nullopt;
+    if (area->state == Area::State::usual && (area->passed += bytes) >= area->bytes.size())
+        pin(*area);
+    return area->state == Area::State::pinned ? std::optional(static_cast<int>(area - areas_.data())) : std::nullopt;
+}
+
+std::size_t Reactor::pinned_areas() const
+{
+    return static_cast<std::size_t>(std::ranges::count(areas_, Area::State::pinned, &Area::state));
+}
+
+void Reactor::pin(Area& area)
+{
+    iovec memory{area.bytes.data(), area.bytes.size()};
+    io_uring_rsrc_update2 update{};
+    update.offset = static_cast<unsigned>(&area - areas_.data());
+    update.data = reinterpret_cast<std::uintptr_t>(&memory);
+    update.nr = 1;
+    const int result = io_uring_register(static_cast<unsigned>(ring_.ring_fd), IORING_REGISTER_BUFFERS_UPDATE, &update, sizeof update);
+    area.state = result == 1 ? Area::State::pinned : Area::State::refused;
+}
+
 void Reactor::start(const block::DiskOperation& operation)
 {
+    const auto size = static_cast<unsigned>(operation.buffer.size());
+    std::byte* const at = operation.buffer.data();
+    const auto memory = pinned(area_of(operation.buffer), size);
     io_uring_sqe& entry = next_entry();
     switch (operation.kind) {
     case block::DiskOperation::Kind::read:
-        io_uring_prep_readv(&entry, operation.descriptor, operation.vectors, operation.vector_count, operation.offset);
+        if (memory)
+            io_uring_prep_read_fixed(&entry, operation.descriptor, at, size, operation.offset, *memory);
+        else
+            io_uring_prep_read(&entry, operation.descriptor, at, size, operation.offset);
         break;
     case block::DiskOperation::Kind::write:
-        io_uring_prep_writev(&entry, operation.descriptor, operation.vectors, operation.vector_count, operation.offset);
+        if (memory)
+            io_uring_prep_write_fixed(&entry, operation.descriptor, at, size, operation.offset, *memory);
+        else
+            io_uring_prep_write(&entry, operation.descriptor, at, size, operation.offset);
         break;
     case block::DiskOperation::Kind::sync:
         io_uring_prep_fsync(&entry, operation.descriptor, IORING_FSYNC_DATASYNC);
@@ -98,6 +161,74 @@ void Reactor::start(const block::DiskOperation& operation)
         break;
     }
     io_uring_sqe_set_data64(&entry, add({operation.client, operation.cookie, -1}));
+}
+
+void Reactor::read(int descriptor, std::span<net::Transfer> transfers)
+{
+    Area* const area = area_of(transfers[0].framed);
+    const auto memory = transfers.size() > 1 ? pinned(area, 0) : std::nullopt;
+    if (memory) {
+        carry(descriptor, transfers, *memory, [](io_uring_sqe* entry, int from, std::span<std::byte> buffer, int number) {
+            io_uring_prep_read_fixed(entry, from, buffer.data(), static_cast<unsigned>(buffer.size()), 0, number);
+        });
+        return;
+    }
+    for (net::Transfer& transfer : transfers) {
+        transfer.result = outcome(::read(descriptor, transfer.framed.data(), transfer.framed.size()));
+        if (transfer.result < 0) {
+            std::ranges::fill(transfers.subspan(static_cast<std::size_t>(&transfer - transfers.data())), net::Transfer{{}, transfer.result});
+            return;
+        }
+        (void)pinned(area, static_cast<std::size_t>(transfer.result));
+    }
+}
+
+void Reactor::write(int descriptor, std::span<net::Transfer> transfers)
+{
+    std::size_t bytes = 0;
+    for (const net::Transfer& transfer : transfers)
+        bytes += transfer.framed.size();
+    const auto memory = pinned(area_of(transfers[0].framed), bytes);
+    if (memory && bytes >= large_packet) {
+        carry(descriptor, transfers, *memory, [](io_uring_sqe* entry, int to, std::span<std::byte> buffer, int number) {
+            io_uring_prep_write_fixed(entry, to, buffer.data(), static_cast<unsigned>(buffer.size()), 0, number);
+        });
+        return;
+    }
+    for (net::Transfer& transfer : transfers)
+        transfer.result = outcome(::write(descriptor, transfer.framed.data(), transfer.framed.size()));
+}
+
+void Reactor::carry(int descriptor, std::span<net::Transfer> transfers, int memory, Prepare prepare)
+{
+    for (std::size_t i = 0; i < transfers.size(); ++i) {
+        io_uring_sqe& entry = next_entry();
+        prepare(&entry, descriptor, transfers[i].framed, memory);
+        entry.rw_flags = never_wait_;
+        io_uring_sqe_set_data64(&entry, first_packet + i);
+        transfers[i].result = -EAGAIN;
+    }
+    int result = io_uring_submit(&ring_);
+    for (std::size_t left = transfers.size(); left > 0;) {
+        io_uring_cqe* first = nullptr;
+        if (io_uring_peek_cqe(&ring_, &first) != 0 || first == nullptr) {
+            // Not seen so far: the descriptor does not block, so the kernel finishes each before it returns.
+            if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY)
+                return;
+            result = io_uring_submit_and_wait(&ring_, 1);
+            continue;
+        }
+        const std::uint64_t number = first->user_data - first_packet;
+        if (number < transfers.size()) {
+            transfers[number].result = first->res;
+            --left;
+        } else {
+            late_.push_back(*first);
+        }
+        io_uring_cqe_seen(&ring_, first);
+    }
+    if (transfers[0].result == -EOPNOTSUPP && std::exchange(never_wait_, 0) != 0)
+        carry(descriptor, transfers, memory, prepare);
 }
 
 void Reactor::arm(int descriptor, Fires fires)
@@ -131,7 +262,7 @@ void Reactor::forget(int descriptor)
 Result<std::vector<int>> Reactor::wait(std::chrono::microseconds timeout)
 {
     int result;
-    if (timeout.count() == 0) {
+    if (timeout.count() == 0 || !late_.empty()) {
         result = io_uring_submit_and_get_events(&ring_);
     } else {
         __kernel_timespec limit{};
@@ -143,6 +274,8 @@ Result<std::vector<int>> Reactor::wait(std::chrono::microseconds timeout)
     if (result < 0 && result != -ETIME && result != -EINTR && result != -EAGAIN && result != -EBUSY)
         return xen::failure(result, "cannot wait on the io_uring");
     std::vector<int> readable;
+    for (const io_uring_cqe& completion : std::exchange(late_, {}))
+        dispatch(completion, readable);
     for (unsigned i = 0; i < round_limit; ++i) {
         io_uring_cqe* first = nullptr;
         if (io_uring_peek_cqe(&ring_, &first) != 0 || first == nullptr)

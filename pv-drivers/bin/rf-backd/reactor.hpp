@@ -1,15 +1,22 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// The process's one io_uring: disk operations and readiness of descriptors, submitted and awaited with a single system call
-/// per round. After `restrict` the kernel refuses every operation on the ring but the ones used here.
+/// The process's one io_uring: disk operations, packets and readiness of descriptors, submitted and awaited with a single
+/// system call per round. After `restrict` the kernel refuses every operation on the ring but the ones used here.
+///
+/// Memory that is used again and again is pinned once as many bytes have passed through it as it holds: the kernel then
+/// copies by its own addresses, which is cheaper. A kernel that refuses to pin is asked no more; all works without.
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
+#include <span>
 #include <vector>
 
 #include <liburing.h>
+#include <sys/uio.h>
 
 #include "block/disk_io.hpp"
+#include "net/packet_io.hpp"
 #include "xen/error.hpp"
 
 namespace rf::backd {
@@ -17,7 +24,7 @@ namespace rf::backd {
 template <class T>
 using Result = xen::Result<T>;
 
-class Reactor final : public block::DiskIo {
+class Reactor final : public block::DiskIo, public net::PacketIo {
 public:
     Reactor() = default;
     Reactor(const Reactor&) = delete;
@@ -25,10 +32,17 @@ public:
     ~Reactor() override;
 
     [[nodiscard]] Result<void> open();
+    /// Tells of memory that operations will use; it outlives this object. Call between `open` and `restrict`.
+    void offer(std::span<std::byte> area) { areas_.push_back({area}); }
     /// Allows the ring its few operations and starts it. Call once, before anything else.
     [[nodiscard]] Result<void> restrict();
 
+    [[nodiscard]] std::size_t pinned_areas() const;
+
     void start(const block::DiskOperation& operation) override;
+    /// One packet outside pinned memory, or for which there is one room, takes the plain system call; several take one of the ring.
+    void read(int descriptor, std::span<net::Transfer> transfers) override;
+    void write(int descriptor, std::span<net::Transfer> transfers) override;
     /// Lets the next `wait` end when `descriptor` is readable. Fires once; no effect if it is armed already.
     void arm(int descriptor) { arm(descriptor, Fires::once); }
     /// The same for one that fires again each time it becomes readable anew; it must be read empty each time.
@@ -53,17 +67,35 @@ private:
         int descriptor;
         std::uint64_t number;
     };
+    /// Offered memory.
+    struct Area {
+        std::span<std::byte> bytes;
+        std::size_t passed = 0;  ///< bytes moved through it while it was not pinned
+        enum class State { usual, pinned, refused } state = State::usual;
+    };
 
+    /// The offered memory that `buffer` lies in, if any.
+    [[nodiscard]] Area* area_of(std::span<const std::byte> buffer);
+    /// Counts a use; the memory is pinned when that has paid for itself. The number by which the kernel knows it, if it is pinned.
+    [[nodiscard]] std::optional<int> pinned(Area* area, std::size_t bytes);
+    void pin(Area& area);
     [[nodiscard]] io_uring_sqe& next_entry();
     [[nodiscard]] std::uint64_t add(const Pending& pending);
     void arm(int descriptor, Fires fires);
     void dispatch(const io_uring_cqe& completion, std::vector<int>& readable);
+    using Prepare = void (*)(io_uring_sqe*, int descriptor, std::span<std::byte> buffer, int memory);
+    /// Has the ring carry out transfers at once, and takes their completions.
+    void carry(int descriptor, std::span<net::Transfer> transfers, int memory, Prepare prepare);
 
     io_uring ring_{};
     bool open_ = false;
     std::vector<Pending> pending_;
     std::vector<std::uint64_t> free_;
     std::vector<Armed> armed_;
+    std::vector<Area> areas_;
+    /// A file that knows this flag has to be told, or the ring would wait for it; one that does not know it need not be.
+    int never_wait_ = RWF_NOWAIT;
+    std::vector<io_uring_cqe> late_;  ///< completions of others that came while packets were carried
 };
 
 }  // namespace rf::backd

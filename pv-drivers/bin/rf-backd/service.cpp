@@ -344,7 +344,7 @@ std::unique_ptr<xenbus::Device> Service::make_device(Kind kind, std::uint32_t nu
     } else {
         auto card = std::make_unique<net::Device>(
             net::Doors{resources_.grants, resources_.events, resources_.arena.bytes(), [] { return Clock::now(); }, logger},
-            domain, [this, number] { return resources_.opener.open_card(number); });
+            domain, [this, number] { return resources_.opener.open_card(number, reactor_); });
         server = card.get();
         backend = std::move(card);
     }

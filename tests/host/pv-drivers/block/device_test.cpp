@@ -26,7 +26,7 @@ protected:
     FakeGuest guest{512};
     xen::GrantMapper mapper = *xen::GrantMapper::open(guest);
     xen::EventChannels events = *xen::EventChannels::open(guest);
-    BufferPool pool = *BufferPool::create(300);
+    BufferPool pool = *BufferPool::create(320);
     FakeDisk disk{8192};
     FakeStore store;
     const std::string front = "/local/domain/7/device/vbd/51712";
@@ -138,7 +138,6 @@ TEST_F(BlockDevice, NonsenseLeavesNothingBehind)
         {"/protocol", "x86_32-abi"}, {"/multi-queue-num-queues", "0"},  {"/multi-queue-num-queues", "5"},
         {"/ring-page-order", "5"},   {"/ring-page-order", "-1"},        {"/queue-1/event-channel", ""},
         {"/queue-1/ring-ref0", "9"}, {"/queue-1/ring-ref0", "4294967296"}, {"/queue-1/ring-ref1", "x"},
-        {"/feature-persistent", "yes"},
     };
     for (const auto& [name, value] : nonsense) {
         auto device = make();

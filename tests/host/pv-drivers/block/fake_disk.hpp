@@ -53,17 +53,12 @@ private:
         case read: story += 'r'; break;
         case write: story += 'w'; break;
         }
-        std::size_t done = 0;
-        for (unsigned i = 0; i < operation.vector_count && done < longest_transfer; ++i) {
-            const iovec& vector = operation.vectors[i];
-            const std::size_t part = std::min({vector.iov_len, longest_transfer - done, bytes.size() - operation.offset - done});
-            std::byte* const at = bytes.data() + operation.offset + done;
-            if (operation.kind == read)
-                std::memcpy(vector.iov_base, at, part);
-            else
-                std::memcpy(at, vector.iov_base, part);
-            done += part;
-        }
+        const std::size_t done = std::min({operation.buffer.size(), longest_transfer, bytes.size() - operation.offset});
+        std::byte* const at = bytes.data() + operation.offset;
+        if (operation.kind == read)
+            std::memcpy(operation.buffer.data(), at, done);
+        else
+            std::memcpy(at, operation.buffer.data(), done);
         return static_cast<long>(done);
     }
 };

@@ -26,12 +26,12 @@ constexpr std::uint32_t ring_ref = 1;
 constexpr std::uint32_t first_data_page = 8;
 constexpr DiskFacts facts{.sectors = 8192, .discard_granularity = 4096};
 
-class BlockQueue : public testing::TestWithParam<Grants> {
+class BlockQueue : public testing::Test {
 protected:
     FakeGuest guest{400};
     xen::GrantMapper mapper = *xen::GrantMapper::open(guest);
     xen::EventChannels events = *xen::EventChannels::open(guest);
-    BufferPool pool = *BufferPool::create(300);
+    BufferPool pool = *BufferPool::create(320);
     FakeDisk disk{facts.sectors};
     ring::FrontRing<112> front{guest.page(0)};
     std::vector<std::byte> memory = std::vector<std::byte>(QueueJournal::bytes(32));
@@ -50,7 +50,7 @@ protected:
     void make()
     {
         QueueConnection connection{*mapper.map(FakeGuest::domain, xen::GrantRef(ring_ref), xen::Access::read_write),
-                                   *events.bind_interdomain(FakeGuest::domain, xen::RemotePort(3)), GetParam()};
+                                   *events.bind_interdomain(FakeGuest::domain, xen::RemotePort(3))};
         queue = std::make_unique<Queue>(Doors{mapper, events, pool, disk}, FakeGuest::domain, 9, facts, std::move(connection),
                                         QueueJournal(memory));
     }
@@ -95,7 +95,7 @@ protected:
     }
 };
 
-TEST_P(BlockQueue, WritesAndReadsBack)
+TEST_F(BlockQueue, WritesAndReadsBack)
 {
     for (unsigned i = 0; i < 11; ++i)
         fill(10 + i, 0x40 + static_cast<int>(i));
@@ -110,15 +110,11 @@ TEST_P(BlockQueue, WritesAndReadsBack)
     for (unsigned i = 0; i < 11; ++i)
         EXPECT_EQ(std::memcmp(guest.page(10 + i).data(), guest.page(30 + i).data(), 4096), 0);
     EXPECT_EQ(guest.notified.size(), 1u);
-    EXPECT_EQ(pool.free_pages(), 300u);
-    if (GetParam() == Grants::persistent) {
-        EXPECT_EQ(guest.copied_segments, 0u) << "mapped pages need no hypercall";
-    } else {
-        EXPECT_EQ(guest.map_calls, 1u) << "only the ring is mapped";
-    }
+    EXPECT_EQ(pool.free_pages(), 320u);
+    EXPECT_EQ(guest.map_calls, 1u) << "only the ring is mapped";
 }
 
-TEST_P(BlockQueue, TouchesOnlyTheSectorsOfAPage)
+TEST_F(BlockQueue, TouchesOnlyTheSectorsOfAPage)
 {
     fill(10, 0xee);
     RawRequest raw = transfer(::xen::BLKIF_OP_READ, 1, 0, 10);
@@ -133,7 +129,7 @@ TEST_P(BlockQueue, TouchesOnlyTheSectorsOfAPage)
     EXPECT_EQ(guest.page(10)[2048], std::byte{0xee});
 }
 
-TEST_P(BlockQueue, CarriesOutIndirectRequests)
+TEST_F(BlockQueue, CarriesOutIndirectRequests)
 {
     ::xen::blkif_request_indirect indirect{};
     indirect.operation = ::xen::BLKIF_OP_INDIRECT;
@@ -167,7 +163,7 @@ TEST_P(BlockQueue, CarriesOutIndirectRequests)
     EXPECT_EQ(answers.at(7), -1) << "no such page";
 }
 
-TEST_P(BlockQueue, BadGrantFailsItsRequestOnly)
+TEST_F(BlockQueue, BadGrantFailsItsRequestOnly)
 {
     fill(10, 1);
     fill(11, 2);
@@ -182,10 +178,10 @@ TEST_P(BlockQueue, BadGrantFailsItsRequestOnly)
     settle();
     EXPECT_EQ(answers, (std::map<std::uint64_t, int>{{1, 0}, {2, -1}, {3, -1}, {4, 0}}));
     EXPECT_EQ(disk.bytes[16 * 512], std::byte{2});
-    EXPECT_EQ(pool.free_pages(), 300u);
+    EXPECT_EQ(pool.free_pages(), 320u);
 }
 
-TEST_P(BlockQueue, DiskErrorsAndPartsOfTransfersAreHandled)
+TEST_F(BlockQueue, DiskErrorsAndPartsOfTransfersAreHandled)
 {
     fill(10, 0x77);
     disk.longest_transfer = 1536;
@@ -211,7 +207,7 @@ TEST_P(BlockQueue, DiskErrorsAndPartsOfTransfersAreHandled)
     EXPECT_EQ(answers.at(4), -1) << "the image has become shorter";
 }
 
-TEST_P(BlockQueue, FlushesBarriersAndDiscards)
+TEST_F(BlockQueue, FlushesBarriersAndDiscards)
 {
     fill(10, 1);
     RawRequest flush{};
@@ -248,7 +244,7 @@ TEST_P(BlockQueue, FlushesBarriersAndDiscards)
     EXPECT_EQ(answers, (std::map<std::uint64_t, int>{{1, 0}, {2, 0}, {3, 0}, {4, 0}, {5, 0}, {6, -2}}));
 }
 
-TEST_P(BlockQueue, BuffersBoundWhatIsUnderWay)
+TEST_F(BlockQueue, BuffersBoundWhatIsUnderWay)
 {
     BufferPool small = *BufferPool::create(20);
     std::swap(pool, small);
@@ -261,7 +257,7 @@ TEST_P(BlockQueue, BuffersBoundWhatIsUnderWay)
     EXPECT_EQ(pool.free_pages(), 20u);
 }
 
-TEST_P(BlockQueue, ImpossibleIndexEndsServiceButNotWhatIsUnderWay)
+TEST_F(BlockQueue, ImpossibleIndexEndsServiceButNotWhatIsUnderWay)
 {
     fill(10, 3);
     submit(transfer(::xen::BLKIF_OP_WRITE, 1, 0, 10));
@@ -276,7 +272,7 @@ TEST_P(BlockQueue, ImpossibleIndexEndsServiceButNotWhatIsUnderWay)
     EXPECT_EQ(disk.bytes[0], std::byte{3});
 }
 
-TEST_P(BlockQueue, SuccessorAnswersEverythingExactlyOnce)
+TEST_F(BlockQueue, SuccessorAnswersEverythingExactlyOnce)
 {
     // The backend is killed at random moments, with requests waiting, under way, done, answered and half shown.
     std::mt19937 random(11);
@@ -318,7 +314,7 @@ TEST_P(BlockQueue, SuccessorAnswersEverythingExactlyOnce)
             ++kills;
             disk.waiting.clear();  // the dead process's I/O is lost here; its lock keeps real ones apart
             queue.reset();
-            pool = *BufferPool::create(300);
+            pool = *BufferPool::create(320);
             make();
             ASSERT_TRUE(queue->check_journal());
             queue->resume();
@@ -339,7 +335,7 @@ TEST_P(BlockQueue, SuccessorAnswersEverythingExactlyOnce)
     EXPECT_EQ(guest.mapped_pages, 0u);
 }
 
-TEST_P(BlockQueue, TakingThatWasCutOffIsForgotten)
+TEST_F(BlockQueue, TakingThatWasCutOffIsForgotten)
 {
     // Entries 0 and 1 are free again, 1 last; the fourth request is being taken into it when the process dies, just before
     // its index counts. The successor takes the request into entry 0, and dies too.
@@ -355,7 +351,7 @@ TEST_P(BlockQueue, TakingThatWasCutOffIsForgotten)
     for (int death = 0; death < 2; ++death) {
         disk.waiting.clear();
         queue.reset();
-        pool = *BufferPool::create(300);
+        pool = *BufferPool::create(320);
         make();
         const auto checked = queue->check_journal();
         ASSERT_TRUE(checked) << "death " << death << ": " << checked.error().text();
@@ -366,7 +362,7 @@ TEST_P(BlockQueue, TakingThatWasCutOffIsForgotten)
     EXPECT_EQ(answers, (std::map<std::uint64_t, int>{{1, 0}, {2, 0}, {3, 0}, {4, 0}}));
 }
 
-TEST_P(BlockQueue, WhatASuccessorShowsAtOnceCountsAsAnswered)
+TEST_F(BlockQueue, WhatASuccessorShowsAtOnceCountsAsAnswered)
 {
     // The process dies after it took a request that will be refused. The successor refuses it while it takes over, and shows that;
     // dying there, it must not leave it as unanswered: the frontend may use the slot again.
@@ -383,9 +379,6 @@ TEST_P(BlockQueue, WhatASuccessorShowsAtOnceCountsAsAnswered)
     ASSERT_TRUE(left);
     EXPECT_TRUE(left->requests.empty());
 }
-
-INSTANTIATE_TEST_SUITE_P(BothWays, BlockQueue, testing::Values(Grants::passing, Grants::persistent),
-                         [](const auto& parameter) { return parameter.param == Grants::passing ? "Copied" : "Mapped"; });
 
 }  // namespace
 }  // namespace rf

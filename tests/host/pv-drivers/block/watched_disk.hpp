@@ -17,10 +17,9 @@ public:
     {
         const bool transfer = operation.kind == block::DiskOperation::Kind::read || operation.kind == block::DiskOperation::Kind::write;
         std::uint64_t bytes = operation.kind == block::DiskOperation::Kind::discard ? operation.length : 0;
-        for (unsigned i = 0; transfer && i < operation.vector_count; ++i) {
-            EXPECT_GT(operation.vectors[i].iov_len, 0u);
-            EXPECT_EQ(operation.vectors[i].iov_len % facts_.sector_size, 0u);
-            bytes += operation.vectors[i].iov_len;
+        if (transfer) {
+            bytes = operation.buffer.size();
+            EXPECT_EQ(bytes % facts_.sector_size, 0u);
         }
         EXPECT_LE(operation.offset, facts_.sectors * 512);
         EXPECT_LE(bytes, facts_.sectors * 512 - operation.offset);

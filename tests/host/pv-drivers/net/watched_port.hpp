@@ -2,6 +2,9 @@
 #pragma once
 /// The host's end of a card: it expects whole packets with headers that bear out what is said of them.
 
+#include <cerrno>
+#include <cstring>
+
 #include <gtest/gtest.h>
 
 #include "net/tap.hpp"
@@ -12,8 +15,20 @@ class WatchedPort : public net::PacketPort {
 public:
     unsigned packets = 0, large = 0;
 
-    net::Result<std::size_t> read(net::TapHeader&, std::span<std::byte>) override { return 0; }
-    net::Result<void> write(const net::TapHeader& header, std::span<const std::byte> packet) override
+    void read(std::span<net::Transfer> transfers) override { transfers[0].result = -EAGAIN; }
+    void write(std::span<net::Transfer> transfers) override
+    {
+        for (net::Transfer& transfer : transfers) {
+            net::TapHeader header;
+            std::memcpy(&header, transfer.framed.data(), sizeof header);
+            look_at(header, transfer.framed.subspan(sizeof header));
+            transfer.result = static_cast<long>(transfer.framed.size());
+        }
+    }
+    int descriptor() const override { return -1; }
+
+private:
+    void look_at(const net::TapHeader& header, std::span<const std::byte> packet)
     {
         ++packets;
         EXPECT_GE(packet.size(), 14u);
@@ -27,9 +42,7 @@ public:
             EXPECT_GT(header.gso_size, 0u);
             EXPECT_LE(header.hdr_len, packet.size());
         }
-        return {};
     }
-    int descriptor() const override { return -1; }
 };
 
 }  // namespace rf::test

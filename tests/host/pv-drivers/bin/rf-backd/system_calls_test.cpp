@@ -124,7 +124,7 @@ protected:
         backd::Reactor reactor;
         void* const arena = ::mmap(nullptr, 512 * 1024, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
         backd::Resources resources{std::make_unique<backd::StoreConnection>(xen::Descriptor(xen::Kernel::host(), ::dup(store->theirs))),
-                                   *xen::EventChannels::open(kernel), *xen::GrantMapper::open(kernel), *block::BufferPool::create(300),
+                                   *xen::EventChannels::open(kernel), *xen::GrantMapper::open(kernel), *block::BufferPool::create(320),
                                    xen::Mapping(xen::Kernel::host(), arena, 512 * 1024), ::signalfd(-1, &signals, SFD_NONBLOCK),
                                    backd::OpenerClient(opener.theirs)};
         // our copies of the parent's ends would keep the connections open
