@@ -16,6 +16,8 @@ constexpr unsigned submission_entries = 256;
 constexpr std::uint64_t nobody = ~0ull;
 /// Completions of packets: this and the transfer's place in its batch.
 constexpr std::uint64_t first_packet = 1ull << 62;
+/// The result of a packet before it has one; no system call's.
+constexpr long under_way = 1L << 40;
 /// A packet of fewer bytes is not worth an entry of the ring, if it is alone.
 constexpr std::size_t large_packet = 2048;
 /// Completions handled in one round; the rest keeps.
@@ -59,7 +61,7 @@ Result<void> Reactor::restrict()
 {
     io_uring_restriction allowed[] = {allow(IORING_OP_READ),       allow(IORING_OP_WRITE),       allow(IORING_OP_READ_FIXED),
                                       allow(IORING_OP_WRITE_FIXED), allow(IORING_OP_FSYNC),       allow(IORING_OP_FALLOCATE),
-                                      allow(IORING_OP_POLL_ADD),    allow(IORING_OP_POLL_REMOVE), {}};
+                                      allow(IORING_OP_POLL_ADD),    allow(IORING_OP_POLL_REMOVE), allow(IORING_OP_ASYNC_CANCEL), {}};
     allowed[std::size(allowed) - 1].opcode = IORING_RESTRICTION_REGISTER_OP;
     allowed[std::size(allowed) - 1].register_op = IORING_REGISTER_BUFFERS_UPDATE;
     // By the bare call: Debian 12's shared liburing declares these wrappers but does not export them.
@@ -166,21 +168,33 @@ void Reactor::start(const block::DiskOperation& operation)
 void Reactor::read(int descriptor, std::span<net::Transfer> transfers)
 {
     Area* const area = area_of(transfers[0].framed);
+    // Several rooms are offered while packets are large.
     const auto memory = transfers.size() > 1 ? pinned(area, 0) : std::nullopt;
-    if (memory) {
-        carry(descriptor, transfers, *memory, [](io_uring_sqe* entry, int from, std::span<std::byte> buffer, int number) {
+    long last = 0;
+    for (net::Transfer& transfer : transfers) {
+        if (last < 0) {
+            transfer.result = last;
+            continue;
+        }
+        if (memory)
+            read_pinned(descriptor, transfer, *memory);
+        else
+            transfer.result = outcome(::read(descriptor, transfer.framed.data(), transfer.framed.size()));
+        last = transfer.result;
+        if (last > 0 && !memory)
+            (void)pinned(area, static_cast<std::size_t>(last));
+    }
+}
+
+void Reactor::read_pinned(int descriptor, net::Transfer& transfer, int memory)
+{
+    // The ring would wait for a packet although the descriptor does not block.
+    pollfd state{descriptor, POLLIN, 0};
+    transfer.result = -EAGAIN;
+    if (::poll(&state, 1, 0) > 0)
+        carry(descriptor, std::span(&transfer, 1), memory, [](io_uring_sqe* entry, int from, std::span<std::byte> buffer, int number) {
             io_uring_prep_read_fixed(entry, from, buffer.data(), static_cast<unsigned>(buffer.size()), 0, number);
         });
-        return;
-    }
-    for (net::Transfer& transfer : transfers) {
-        transfer.result = outcome(::read(descriptor, transfer.framed.data(), transfer.framed.size()));
-        if (transfer.result < 0) {
-            std::ranges::fill(transfers.subspan(static_cast<std::size_t>(&transfer - transfers.data())), net::Transfer{{}, transfer.result});
-            return;
-        }
-        (void)pinned(area, static_cast<std::size_t>(transfer.result));
-    }
 }
 
 void Reactor::write(int descriptor, std::span<net::Transfer> transfers)
@@ -204,31 +218,45 @@ void Reactor::carry(int descriptor, std::span<net::Transfer> transfers, int memo
     for (std::size_t i = 0; i < transfers.size(); ++i) {
         io_uring_sqe& entry = next_entry();
         prepare(&entry, descriptor, transfers[i].framed, memory);
-        entry.rw_flags = never_wait_;
         io_uring_sqe_set_data64(&entry, first_packet + i);
-        transfers[i].result = -EAGAIN;
+        transfers[i].result = under_way;
     }
     int result = io_uring_submit(&ring_);
+    bool cancelled = false;
     for (std::size_t left = transfers.size(); left > 0;) {
         io_uring_cqe* first = nullptr;
         if (io_uring_peek_cqe(&ring_, &first) != 0 || first == nullptr) {
-            // Not seen so far: the descriptor does not block, so the kernel finishes each before it returns.
-            if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY)
+            if (result < 0 && result != -EINTR && result != -EAGAIN && result != -EBUSY) {
+                // A broken ring, as the next `wait` will tell.
+                for (net::Transfer& transfer : transfers)
+                    transfer.result = transfer.result == under_way ? result : transfer.result;
                 return;
+            }
+            if (!std::exchange(cancelled, true))
+                cancel(transfers);
             result = io_uring_submit_and_wait(&ring_, 1);
             continue;
         }
         const std::uint64_t number = first->user_data - first_packet;
         if (number < transfers.size()) {
-            transfers[number].result = first->res;
+            transfers[number].result = first->res == -ECANCELED ? -EAGAIN : first->res;
             --left;
         } else {
             late_.push_back(*first);
         }
         io_uring_cqe_seen(&ring_, first);
     }
-    if (transfers[0].result == -EOPNOTSUPP && std::exchange(never_wait_, 0) != 0)
-        carry(descriptor, transfers, memory, prepare);
+}
+
+void Reactor::cancel(std::span<const net::Transfer> transfers)
+{
+    for (std::size_t i = 0; i < transfers.size(); ++i) {
+        if (transfers[i].result != under_way)
+            continue;
+        io_uring_sqe& entry = next_entry();
+        io_uring_prep_cancel64(&entry, first_packet + i, 0);
+        io_uring_sqe_set_data64(&entry, nobody);
+    }
 }
 
 void Reactor::arm(int descriptor, Fires fires)

@@ -13,7 +13,6 @@
 #include <vector>
 
 #include <liburing.h>
-#include <sys/uio.h>
 
 #include "block/disk_io.hpp"
 #include "net/packet_io.hpp"
@@ -40,7 +39,7 @@ public:
     [[nodiscard]] std::size_t pinned_areas() const;
 
     void start(const block::DiskOperation& operation) override;
-    /// One packet outside pinned memory, or for which there is one room, takes the plain system call; several take one of the ring.
+    /// Large packets, and several to be written, go through the ring if their memory is pinned; others by plain system calls.
     void read(int descriptor, std::span<net::Transfer> transfers) override;
     void write(int descriptor, std::span<net::Transfer> transfers) override;
     /// Lets the next `wait` end when `descriptor` is readable. Fires once; no effect if it is armed already.
@@ -80,11 +79,13 @@ private:
     [[nodiscard]] std::optional<int> pinned(Area* area, std::size_t bytes);
     void pin(Area& area);
     [[nodiscard]] io_uring_sqe& next_entry();
+    void read_pinned(int descriptor, net::Transfer& transfer, int memory);
+    void cancel(std::span<const net::Transfer> transfers);
     [[nodiscard]] std::uint64_t add(const Pending& pending);
     void arm(int descriptor, Fires fires);
     void dispatch(const io_uring_cqe& completion, std::vector<int>& readable);
     using Prepare = void (*)(io_uring_sqe*, int descriptor, std::span<std::byte> buffer, int memory);
-    /// Has the ring carry out transfers at once, and takes their completions.
+    /// Has the ring carry out transfers at once, and takes their completions. What would have to wait is cancelled.
     void carry(int descriptor, std::span<net::Transfer> transfers, int memory, Prepare prepare);
 
     io_uring ring_{};
@@ -93,8 +94,6 @@ private:
     std::vector<std::uint64_t> free_;
     std::vector<Armed> armed_;
     std::vector<Area> areas_;
-    /// A file that knows this flag has to be told, or the ring would wait for it; one that does not know it need not be.
-    int never_wait_ = RWF_NOWAIT;
     std::vector<io_uring_cqe> late_;  ///< completions of others that came while packets were carried
 };
 

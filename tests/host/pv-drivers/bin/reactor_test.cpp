@@ -130,6 +130,11 @@ TEST_F(Reactor, CarriesPacketsInOrderBeforeAndAfterTheirMemoryIsPinned)
     EXPECT_EQ(reactor.pinned_areas(), 1u);
     for (const auto& [cookie, result] : client.done)
         EXPECT_EQ(result, 600);
+    // A full link loses packets; nobody waits for room on it.
+    std::vector<net::Transfer> flood(200, net::Transfer{offered.first(3000)});
+    for (unsigned i = 0; i < 5; ++i)
+        reactor.write(ends[0], flood);
+    EXPECT_EQ(flood.back().result, -EAGAIN);
     net::Transfer one{offered.first(600)};
     reactor.write(-1, std::span(&one, 1));
     EXPECT_EQ(one.result, -EBADF);
