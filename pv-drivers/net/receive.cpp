@@ -81,14 +81,15 @@ Turn Receive::turn(ring::Notify& notify)
 
 std::size_t Receive::read_some(std::size_t& used)
 {
-    const std::size_t fits = large_ ? ring_.waiting() / room_needed_ : 1;
+    const bool alone = guess_.is_last();
+    const std::size_t fits = expected_ == Expected::large && !alone ? ring_.waiting() / room_needed_ : 1;
     incoming_.clear();
     for (std::size_t next = used; incoming_.size() < fits && has_room(doors_.arena, next);) {
         next = place_in(doors_.arena, next + header_room, 0, 0);  // each of the guest's pages is filled from its start
         incoming_.push_back({with_header(doors_.arena.subspan(next, largest_packet_room))});
         next += largest_packet_room;
     }
-    port_.read(incoming_);
+    port_.read(incoming_, expected_);
     std::size_t packets = 0;
     for (const Transfer& transfer : incoming_) {
         if (transfer.result == -EAGAIN || transfer.result == -EINTR)
@@ -100,7 +101,7 @@ std::size_t Receive::read_some(std::size_t& used)
         const auto framed = transfer.framed.first(static_cast<std::size_t>(transfer.result));
         deliver(framed);
         used = static_cast<std::size_t>(framed.data() + framed.size() - doors_.arena.data());
-        large_ = framed.size() > xen::page_size;
+        expected_ = framed.size() > xen::page_size ? Expected::large : Expected::small;
         ++packets;
     }
     return packets;

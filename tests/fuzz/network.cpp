@@ -36,7 +36,7 @@ public:
     };
     std::deque<Incoming> incoming;
 
-    void read(std::span<Transfer> transfers) override
+    void read(std::span<Transfer> transfers, Expected) override
     {
         for (Transfer& transfer : transfers) {
             transfer.result = -EAGAIN;

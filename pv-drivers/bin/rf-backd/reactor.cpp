@@ -165,36 +165,29 @@ void Reactor::start(const block::DiskOperation& operation)
     io_uring_sqe_set_data64(&entry, add({operation.client, operation.cookie, -1}));
 }
 
-void Reactor::read(int descriptor, std::span<net::Transfer> transfers)
+void Reactor::read(int descriptor, std::span<net::Transfer> transfers, net::Expected expected)
 {
     Area* const area = area_of(transfers[0].framed);
-    // Several rooms are offered while packets are large.
-    const auto memory = transfers.size() > 1 ? pinned(area, 0) : std::nullopt;
-    long last = 0;
-    for (net::Transfer& transfer : transfers) {
-        if (last < 0) {
-            transfer.result = last;
+    const auto memory = expected == net::Expected::large ? pinned(area, 0) : std::nullopt;
+    bool more = true;
+    for (std::size_t i = 0; i < transfers.size(); ++i) {
+        net::Transfer& transfer = transfers[i];
+        transfer.result = -EAGAIN;
+        // The ring waits for a packet although the descriptor does not block, and what waits must be cancelled, which is dear.
+        pollfd state{descriptor, POLLIN, 0};
+        more = more && (!memory || i == 0 || ::poll(&state, 1, 0) > 0);
+        if (!more)
             continue;
-        }
-        if (memory)
-            read_pinned(descriptor, transfer, *memory);
-        else
+        if (memory) {
+            carry(descriptor, std::span(&transfer, 1), *memory, [](io_uring_sqe* entry, int from, std::span<std::byte> buffer, int number) {
+                io_uring_prep_read_fixed(entry, from, buffer.data(), static_cast<unsigned>(buffer.size()), 0, number);
+            });
+        } else {
             transfer.result = outcome(::read(descriptor, transfer.framed.data(), transfer.framed.size()));
-        last = transfer.result;
-        if (last > 0 && !memory)
-            (void)pinned(area, static_cast<std::size_t>(last));
+            (void)pinned(area, static_cast<std::size_t>(std::max(transfer.result, 0l)));
+        }
+        more = transfer.result >= 0;
     }
-}
-
-void Reactor::read_pinned(int descriptor, net::Transfer& transfer, int memory)
-{
-    // The ring would wait for a packet although the descriptor does not block.
-    pollfd state{descriptor, POLLIN, 0};
-    transfer.result = -EAGAIN;
-    if (::poll(&state, 1, 0) > 0)
-        carry(descriptor, std::span(&transfer, 1), memory, [](io_uring_sqe* entry, int from, std::span<std::byte> buffer, int number) {
-            io_uring_prep_read_fixed(entry, from, buffer.data(), static_cast<unsigned>(buffer.size()), 0, number);
-        });
 }
 
 void Reactor::write(int descriptor, std::span<net::Transfer> transfers)

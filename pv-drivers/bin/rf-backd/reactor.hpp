@@ -40,7 +40,7 @@ public:
 
     void start(const block::DiskOperation& operation) override;
     /// Large packets, and several to be written, go through the ring if their memory is pinned; others by plain system calls.
-    void read(int descriptor, std::span<net::Transfer> transfers) override;
+    void read(int descriptor, std::span<net::Transfer> transfers, net::Expected expected) override;
     void write(int descriptor, std::span<net::Transfer> transfers) override;
     /// Lets the next `wait` end when `descriptor` is readable. Fires once; no effect if it is armed already.
     void arm(int descriptor) { arm(descriptor, Fires::once); }
@@ -79,7 +79,6 @@ private:
     [[nodiscard]] std::optional<int> pinned(Area* area, std::size_t bytes);
     void pin(Area& area);
     [[nodiscard]] io_uring_sqe& next_entry();
-    void read_pinned(int descriptor, net::Transfer& transfer, int memory);
     void cancel(std::span<const net::Transfer> transfers);
     [[nodiscard]] std::uint64_t add(const Pending& pending);
     void arm(int descriptor, Fires fires);
