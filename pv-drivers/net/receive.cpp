@@ -121,24 +121,20 @@ void Receive::deliver(std::span<std::byte> framed)
     const auto plan = plan_receive(header, bytes, front_);
     if (!plan || plan->slots() > room_needed_)
         return;  // nothing the guest could take; it never hears of it, as of any packet lost
-    std::size_t at = 0;
-    for (std::uint32_t i = 0; i < plan->data_slots; ++i) {
+    std::uint16_t flags = plan->flags;
+    for (std::size_t at = 0; at < bytes.size(); at += xen::page_size) {
+        const auto part = bytes.subspan(at, std::min(bytes.size() - at, xen::page_size));
         const auto request = ring_.take<::xen::netif_rx_request>();
-        const std::size_t part = std::min(bytes.size() - at, xen::page_size);
-        ::xen::netif_rx_response response{};
+        copies_.to_guest(xen::GrantRef(request.gref), 0, part, static_cast<std::uint32_t>(responses_.size()));
+        ::xen::netif_rx_response& response = responses_.emplace_back();
         response.id = request.id;
-        response.status = static_cast<std::int16_t>(part);
-        if (i == 0)
-            response.flags = plan->flags;
-        if (i + 1 < plan->data_slots)
+        response.status = static_cast<std::int16_t>(part.size());
+        response.flags = flags;
+        if (at + part.size() < bytes.size())
             response.flags |= ::xen::NETRXF_more_data;
-        copies_.to_guest(xen::GrantRef(request.gref), 0, bytes.subspan(at, part), static_cast<std::uint32_t>(responses_.size()));
-        at += part;
-        const bool extra = i == 0 && plan->segmentation != Segmentation::none;
-        if (extra)
+        flags = 0;
+        if (at == 0 && plan->segmentation != Segmentation::none) {
             response.flags |= ::xen::NETRXF_extra_info;
-        responses_.push_back(response);
-        if (extra) {
             (void)ring_.take<::xen::netif_rx_request>();  // its page stays empty; the slot carries the information
             responses_.push_back(segmentation_slot(*plan));
         }

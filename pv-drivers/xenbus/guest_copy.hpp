@@ -6,6 +6,7 @@
 #include <span>
 #include <vector>
 
+#include "xen/grant.h"
 #include "xen/grant_map.hpp"
 
 namespace rf::xenbus {
@@ -15,8 +16,18 @@ public:
     GuestCopy(xen::GrantMapper& mapper, xen::DomainId domain) : mapper_(&mapper), domain_(domain) {}
 
     /// Adds a copy out of the page at `offset`; `owner` says in `run` whose it was. Offset and length stay within a page.
-    void from_guest(xen::GrantRef ref, std::uint16_t offset, std::span<std::byte> to, std::uint32_t owner);
-    void to_guest(xen::GrantRef ref, std::uint16_t offset, std::span<const std::byte> from, std::uint32_t owner);
+    void from_guest(xen::GrantRef ref, std::uint16_t offset, std::span<std::byte> to, std::uint32_t owner)
+    {
+        xen::uapi::GntdevCopySegment& segment = add(to.size(), ::xen::GNTCOPY_source_gref, owner);
+        segment.source.foreign = {ref.value, offset, domain_.value};
+        segment.dest.virt = to.data();
+    }
+    void to_guest(xen::GrantRef ref, std::uint16_t offset, std::span<const std::byte> from, std::uint32_t owner)
+    {
+        xen::uapi::GntdevCopySegment& segment = add(from.size(), ::xen::GNTCOPY_dest_gref, owner);
+        segment.source.virt = const_cast<std::byte*>(from.data());
+        segment.dest.foreign = {ref.value, offset, domain_.value};
+    }
     [[nodiscard]] bool empty() const { return segments_.empty(); }
 
     /// Copies everything with one system call and forgets it; calls `failed(owner)` for each copy that did not succeed.
@@ -34,6 +45,15 @@ public:
     }
 
 private:
+    [[nodiscard]] xen::uapi::GntdevCopySegment& add(std::size_t bytes, std::uint16_t flags, std::uint32_t owner)
+    {
+        owners_.push_back(owner);
+        xen::uapi::GntdevCopySegment& segment = segments_.emplace_back();
+        segment.len = static_cast<std::uint16_t>(bytes);
+        segment.flags = flags;
+        return segment;
+    }
+
     xen::GrantMapper* mapper_;
     xen::DomainId domain_;
     std::vector<xen::uapi::GntdevCopySegment> segments_;
