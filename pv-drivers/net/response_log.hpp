@@ -10,6 +10,7 @@
 
 #include <array>
 #include <cstdint>
+#include <cstring>
 #include <span>
 
 #include "ring/back_ring.hpp"
@@ -32,8 +33,7 @@ public:
     [[nodiscard]] ring::Notify publish(ring::BackRing<entry_bytes>& ring, std::span<const Response> responses)
     {
         const std::uint32_t position = ring.rsp_prod();
-        for (std::size_t i = 0; i < responses.size(); ++i)
-            ring::copy_in(entry(i), responses[i]);
+        std::memcpy(entry(0), responses.data(), responses.size_bytes());  // ours: nobody else looks at it while we live
         store(position, static_cast<std::uint32_t>(responses.size()));
         for (const Response& response : responses)
             ring.put(response);

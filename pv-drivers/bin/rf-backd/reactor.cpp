@@ -280,7 +280,7 @@ void Reactor::forget(int descriptor)
     (void)io_uring_submit(&ring_);  // what is left over goes with the next round
 }
 
-Result<std::vector<int>> Reactor::wait(std::chrono::microseconds timeout)
+Result<std::span<const int>> Reactor::wait(std::chrono::microseconds timeout)
 {
     int result;
     if (timeout.count() == 0 || !late_.empty()) {
@@ -294,21 +294,22 @@ Result<std::vector<int>> Reactor::wait(std::chrono::microseconds timeout)
     }
     if (result < 0 && result != -ETIME && result != -EINTR && result != -EAGAIN && result != -EBUSY)
         return xen::failure(result, "cannot wait on the io_uring");
-    std::vector<int> readable;
-    for (const io_uring_cqe& completion : std::exchange(late_, {}))
-        dispatch(completion, readable);
+    readable_.clear();
+    for (const io_uring_cqe& completion : late_)
+        dispatch(completion);
+    late_.clear();
     for (unsigned i = 0; i < round_limit; ++i) {
         io_uring_cqe* first = nullptr;
         if (io_uring_peek_cqe(&ring_, &first) != 0 || first == nullptr)
             break;
         const io_uring_cqe completion = *first;
         io_uring_cqe_seen(&ring_, first);
-        dispatch(completion, readable);
+        dispatch(completion);
     }
-    return readable;
+    return readable_;
 }
 
-void Reactor::dispatch(const io_uring_cqe& completion, std::vector<int>& readable)
+void Reactor::dispatch(const io_uring_cqe& completion)
 {
     const std::uint64_t number = completion.user_data;
     if (number >= pending_.size())
@@ -322,7 +323,7 @@ void Reactor::dispatch(const io_uring_cqe& completion, std::vector<int>& readabl
     if (done.client != nullptr)
         done.client->completed(done.cookie, completion.res);
     else if (done.descriptor >= 0)
-        readable.push_back(done.descriptor);
+        readable_.push_back(done.descriptor);
 }
 
 }  // namespace rf::backd

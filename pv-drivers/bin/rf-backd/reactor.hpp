@@ -50,8 +50,8 @@ public:
     void forget(int descriptor);
 
     /// Waits until something is done or readable, at most until `timeout` has passed (0: only looks). Hands completions to
-    /// their clients and returns the descriptors that became readable.
-    [[nodiscard]] Result<std::vector<int>> wait(std::chrono::microseconds timeout);
+    /// their clients and returns the descriptors that became readable, valid until the next wait.
+    [[nodiscard]] Result<std::span<const int>> wait(std::chrono::microseconds timeout);
 
 private:
     enum class Fires { once, always };
@@ -82,7 +82,7 @@ private:
     void cancel(std::span<const net::Transfer> transfers);
     [[nodiscard]] std::uint64_t add(const Pending& pending);
     void arm(int descriptor, Fires fires);
-    void dispatch(const io_uring_cqe& completion, std::vector<int>& readable);
+    void dispatch(const io_uring_cqe& completion);
     using Prepare = void (*)(io_uring_sqe*, int descriptor, std::span<std::byte> buffer, int memory);
     /// Has the ring carry out transfers at once, and takes their completions. What would have to wait is cancelled.
     void carry(int descriptor, std::span<net::Transfer> transfers, int memory, Prepare prepare);
@@ -92,6 +92,7 @@ private:
     std::vector<Pending> pending_;
     std::vector<std::uint64_t> free_;
     std::vector<Armed> armed_;
+    std::vector<int> readable_;
     std::vector<Area> areas_;
     std::vector<io_uring_cqe> late_;  ///< completions of others that came while packets were carried
 };

@@ -159,7 +159,7 @@ void Service::arm_all()
     }
 }
 
-void Service::hear(const std::vector<int>& readable)
+void Service::hear(std::span<const int> readable)
 {
     for (const int descriptor : readable) {
         events_wait_ = events_wait_ || descriptor == resources_.events.descriptor();

@@ -63,7 +63,7 @@ private:
     [[nodiscard]] std::chrono::microseconds time_to_wait() const;
 
     void arm_all();
-    void hear(const std::vector<int>& readable);
+    void hear(std::span<const int> readable);
     void read_events();
     void judge_events();
     void unmask_due();

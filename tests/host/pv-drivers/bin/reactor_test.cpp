@@ -49,6 +49,12 @@ protected:
         ::close(pipe_ends[0]);
         ::close(pipe_ends[1]);
     }
+    std::vector<int> heard(std::chrono::microseconds limit)
+    {
+        const auto readable = reactor.wait(limit);
+        EXPECT_TRUE(readable);
+        return {readable->begin(), readable->end()};
+    }
     void wait_for(std::size_t completions)
     {
         for (int i = 0; i < 1000 && client.done.size() < completions; ++i)
@@ -156,7 +162,7 @@ TEST_F(Reactor, TellsOfReadableDescriptorsUntilForgotten)
     ASSERT_EQ(::write(pipe_ends[1], "x", 1), 1);
     std::vector<int> readable;
     for (int i = 0; i < 100 && readable.empty(); ++i)
-        readable = *reactor.wait(10ms);
+        readable = heard(10ms);
     EXPECT_EQ(readable, std::vector<int>{pipe_ends[0]});
     EXPECT_TRUE(reactor.wait(1ms)->empty()) << "it fires once";
     reactor.arm(pipe_ends[0]);
@@ -174,7 +180,7 @@ TEST_F(Reactor, KeepsArmedWhatItIsToldToKeep)
         ASSERT_EQ(::write(pipe_ends[1], "x", 1), 1);
         std::vector<int> readable;
         for (int i = 0; i < 100 && readable.empty(); ++i)
-            readable = *reactor.wait(10ms);
+            readable = heard(10ms);
         EXPECT_EQ(readable, std::vector<int>{pipe_ends[0]});
         ASSERT_EQ(::read(pipe_ends[0], &byte, 1), 1);
         reactor.keep_armed(pipe_ends[0]);
@@ -184,7 +190,7 @@ TEST_F(Reactor, KeepsArmedWhatItIsToldToKeep)
     for (int i = 0; i < 5; ++i)
         EXPECT_TRUE(reactor.wait(1ms)->empty());
     reactor.keep_armed(pipe_ends[0]);
-    EXPECT_EQ(*reactor.wait(1s), std::vector<int>{pipe_ends[0]}) << "it was readable already";
+    EXPECT_EQ(heard(1s), std::vector<int>{pipe_ends[0]}) << "it was readable already";
 }
 
 TEST_F(Reactor, TakesMoreOperationsThanItHasEntries)
