@@ -149,7 +149,7 @@ void Device::discard_old_packets(std::uint32_t queues)
     for (std::uint32_t i = 0; i < queues; ++i)
         for (unsigned packets = 0; packets < drain_limit; ++packets) {
             Transfer old{doors_.arena.first(largest_packet_room)};
-            card_.queues[i].read(std::span(&old, 1), Expected::small);
+            card_.queues[i].read(std::span(&old, 1), small_packets);
             if (old.result <= 0)
                 break;
         }

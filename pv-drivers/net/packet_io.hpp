@@ -13,15 +13,16 @@ struct Transfer {
     long result = 0;              ///< bytes moved, header included, or a negative errno
 };
 
-/// What a reader takes the next packets to be; only a matter of speed.
-enum class Expected { small, large };
+/// Large packets that a reader takes to be waiting, or `small_packets`. Only a matter of speed.
+using ExpectedPackets = std::size_t;
+inline constexpr ExpectedPackets small_packets = 0;
 
 class PacketIo {
 public:
     virtual ~PacketIo() = default;
     /// Carries all of `transfers` out in order, without waiting for anything: -EAGAIN if there is no packet, or no room for
-    /// one. The descriptor must be non-blocking.
-    virtual void read(int descriptor, std::span<Transfer> transfers, Expected expected) = 0;
+    /// one. Those read come first in `transfers` afterwards. The descriptor must be non-blocking.
+    virtual void read(int descriptor, std::span<Transfer> transfers, ExpectedPackets expected) = 0;
     virtual void write(int descriptor, std::span<Transfer> transfers) = 0;
 };
 

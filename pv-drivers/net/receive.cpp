@@ -82,7 +82,7 @@ Turn Receive::turn(ring::Notify& notify)
 std::size_t Receive::read_some(std::size_t& used)
 {
     const bool alone = guess_.is_last();
-    const std::size_t fits = expected_ == Expected::large && !alone ? ring_.waiting() / room_needed_ : 1;
+    const std::size_t fits = expected_ != small_packets && !alone ? ring_.waiting() / room_needed_ : 1;
     incoming_.clear();
     for (std::size_t next = used; incoming_.size() < fits && has_room(doors_.arena, next);) {
         next = place_in(doors_.arena, next + header_room, 0, 0);  // each of the guest's pages is filled from its start
@@ -91,6 +91,7 @@ std::size_t Receive::read_some(std::size_t& used)
     }
     port_.read(incoming_, expected_);
     std::size_t packets = 0;
+    bool large = false;
     for (const Transfer& transfer : incoming_) {
         if (transfer.result == -EAGAIN || transfer.result == -EINTR)
             break;
@@ -101,9 +102,11 @@ std::size_t Receive::read_some(std::size_t& used)
         const auto framed = transfer.framed.first(static_cast<std::size_t>(transfer.result));
         deliver(framed);
         used = static_cast<std::size_t>(framed.data() + framed.size() - doors_.arena.data());
-        expected_ = framed.size() > xen::page_size ? Expected::large : Expected::small;
+        large = framed.size() > xen::page_size;
         ++packets;
     }
+    if (packets != 0)
+        expected_ = large ? std::max<std::size_t>(packets - 1, 1) : small_packets;
     return packets;
 }
 

@@ -56,7 +56,7 @@ private:
     xenbus::GuestCopy copies_;
     std::vector<::xen::netif_rx_response> responses_;
     std::vector<Transfer> incoming_;
-    Expected expected_ = Expected::small;  ///< as the last packet was
+    ExpectedPackets expected_ = small_packets;  ///< as in the last look, but the last of them
     bool dry_ = false;      ///< the tap had no packet left, or is taken to have none
     SoloGuess guess_;
     bool starved_ = false;  ///< waits for the guest to offer pages

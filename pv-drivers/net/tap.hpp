@@ -35,7 +35,7 @@ public:
     virtual ~PacketPort() = default;
 
     /// Reads packets, as many as there are and have room in `transfers`. See `PacketIo`.
-    virtual void read(std::span<Transfer> transfers, Expected expected) = 0;
+    virtual void read(std::span<Transfer> transfers, ExpectedPackets expected) = 0;
     /// Sends packets. -EAGAIN: the host is too far behind; the packet is lost, as on any full link.
     virtual void write(std::span<Transfer> transfers) = 0;
     /// Readable when a packet waits; -1 if there is nothing to wait on.
@@ -46,7 +46,7 @@ class TapQueue final : public PacketPort {
 public:
     TapQueue(xen::Descriptor descriptor, PacketIo& io) : descriptor_(std::move(descriptor)), io_(&io) {}
 
-    void read(std::span<Transfer> transfers, Expected expected) override { io_->read(descriptor(), transfers, expected); }
+    void read(std::span<Transfer> transfers, ExpectedPackets expected) override { io_->read(descriptor(), transfers, expected); }
     void write(std::span<Transfer> transfers) override { io_->write(descriptor(), transfers); }
     [[nodiscard]] int descriptor() const override { return descriptor_.number(); }
 

@@ -36,7 +36,7 @@ public:
     };
     std::deque<Incoming> incoming;
 
-    void read(std::span<Transfer> transfers, Expected) override
+    void read(std::span<Transfer> transfers, ExpectedPackets) override
     {
         for (Transfer& transfer : transfers) {
             transfer.result = -EAGAIN;

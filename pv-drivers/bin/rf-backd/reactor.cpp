@@ -165,29 +165,37 @@ void Reactor::start(const block::DiskOperation& operation)
     io_uring_sqe_set_data64(&entry, add({operation.client, operation.cookie, -1}));
 }
 
-void Reactor::read(int descriptor, std::span<net::Transfer> transfers, net::Expected expected)
+void Reactor::read(int descriptor, std::span<net::Transfer> transfers, net::ExpectedPackets expected)
 {
-    Area* const area = area_of(transfers[0].framed);
-    const auto memory = expected == net::Expected::large ? pinned(area, 0) : std::nullopt;
-    bool more = true;
-    for (std::size_t i = 0; i < transfers.size(); ++i) {
-        net::Transfer& transfer = transfers[i];
+    for (net::Transfer& transfer : transfers)
         transfer.result = -EAGAIN;
-        // The ring waits for a packet although the descriptor does not block, and what waits must be cancelled, which is dear.
-        pollfd state{descriptor, POLLIN, 0};
-        more = more && (!memory || i == 0 || ::poll(&state, 1, 0) > 0);
-        if (!more)
-            continue;
-        if (memory) {
-            carry(descriptor, std::span(&transfer, 1), *memory, [](io_uring_sqe* entry, int from, std::span<std::byte> buffer, int number) {
-                io_uring_prep_read_fixed(entry, from, buffer.data(), static_cast<unsigned>(buffer.size()), 0, number);
-            });
-        } else {
+    Area* const area = area_of(transfers[0].framed);
+    const auto memory = expected != net::small_packets ? pinned(area, 0) : std::nullopt;
+    if (!memory) {
+        for (net::Transfer& transfer : transfers) {
             transfer.result = outcome(::read(descriptor, transfer.framed.data(), transfer.framed.size()));
-            (void)pinned(area, static_cast<std::size_t>(std::max(transfer.result, 0l)));
+            if (transfer.result < 0)
+                return;
+            (void)pinned(area, static_cast<std::size_t>(transfer.result));
         }
-        more = transfer.result >= 0;
+        return;
     }
+    // The ring waits for a packet although the descriptor does not block, and what waits must be cancelled, which is dear: behind
+    // those that are expected it is asked first.
+    std::size_t done = std::min(expected, transfers.size());
+    read_pinned(descriptor, transfers.first(done), *memory);
+    pollfd state{descriptor, POLLIN, 0};
+    for (; done < transfers.size() && transfers[done - 1].result >= 0 && ::poll(&state, 1, 0) > 0; ++done)
+        read_pinned(descriptor, transfers.subspan(done, 1), *memory);
+}
+
+void Reactor::read_pinned(int descriptor, std::span<net::Transfer> transfers, int memory)
+{
+    carry(descriptor, transfers, memory, [](io_uring_sqe* entry, int from, std::span<std::byte> buffer, int number) {
+        io_uring_prep_read_fixed(entry, from, buffer.data(), static_cast<unsigned>(buffer.size()), 0, number);
+    });
+    // A packet may come while the one before it is being cancelled.
+    std::ranges::stable_partition(transfers, [](const net::Transfer& transfer) { return transfer.result >= 0; });
 }
 
 void Reactor::write(int descriptor, std::span<net::Transfer> transfers)

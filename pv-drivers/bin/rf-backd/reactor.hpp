@@ -40,7 +40,7 @@ public:
 
     void start(const block::DiskOperation& operation) override;
     /// Large packets, and several to be written, go through the ring if their memory is pinned; others by plain system calls.
-    void read(int descriptor, std::span<net::Transfer> transfers, net::Expected expected) override;
+    void read(int descriptor, std::span<net::Transfer> transfers, net::ExpectedPackets expected) override;
     void write(int descriptor, std::span<net::Transfer> transfers) override;
     /// Lets the next `wait` end when `descriptor` is readable. Fires once; no effect if it is armed already.
     void arm(int descriptor) { arm(descriptor, Fires::once); }
@@ -83,6 +83,8 @@ private:
     [[nodiscard]] std::uint64_t add(const Pending& pending);
     void arm(int descriptor, Fires fires);
     void dispatch(const io_uring_cqe& completion);
+    /// Reads as many as `transfers` by the ring; those that got a packet come first.
+    void read_pinned(int descriptor, std::span<net::Transfer> transfers, int memory);
     using Prepare = void (*)(io_uring_sqe*, int descriptor, std::span<std::byte> buffer, int memory);
     /// Has the ring carry out transfers at once, and takes their completions. What would have to wait is cancelled.
     void carry(int descriptor, std::span<net::Transfer> transfers, int memory, Prepare prepare);

@@ -33,7 +33,7 @@ public:
     unsigned reads = 0, writes = 0;
     std::size_t most_at_once = 0;
 
-    void read(std::span<Transfer> transfers, Expected) override
+    void read(std::span<Transfer> transfers, ExpectedPackets) override
     {
         for (Transfer& transfer : transfers) {
             ++reads;

@@ -15,7 +15,7 @@ class WatchedPort : public net::PacketPort {
 public:
     unsigned packets = 0, large = 0;
 
-    void read(std::span<net::Transfer> transfers, net::Expected) override { transfers[0].result = -EAGAIN; }
+    void read(std::span<net::Transfer> transfers, net::ExpectedPackets) override { transfers[0].result = -EAGAIN; }
     void write(std::span<net::Transfer> transfers) override
     {
         for (net::Transfer& transfer : transfers) {
