@@ -76,7 +76,7 @@ void on_protection_fault(Vcpu& vcpu, Registers& regs)
     deliver_protection_fault(vcpu, regs, regs.error_code);
 }
 
-void on_invalid_opcode(Vcpu& vcpu, Registers& regs)
+[[gnu::noinline]] void on_invalid_opcode(Vcpu& vcpu, Registers& regs)
 {
     if (emulate_forced(vcpu, regs) == Emulation::done) [[likely]]
         return;
@@ -103,14 +103,12 @@ void on_debug(Vcpu& vcpu, Registers& regs)
     return with_code >> vector & 1;
 }
 
-/// All but page faults.
+/// All but page faults and invalid opcodes.
 [[gnu::noinline]] void on_other_exception(Vcpu& vcpu, Registers& regs, unsigned vector)
 {
     switch (vector) {
     case exception::general_protection:
         return on_protection_fault(vcpu, regs);
-    case exception::invalid_opcode:
-        return on_invalid_opcode(vcpu, regs);
     case exception::device_not_available:
         return on_device_not_available(vcpu, regs);
     case exception::debug:
@@ -126,9 +124,11 @@ void on_debug(Vcpu& vcpu, Registers& regs)
 
 void on_exception(Vcpu& vcpu, Registers& regs)
 {
-    // The most frequent one is told apart before any register is saved for the others.
+    // The most frequent ones are told apart before any register is saved for the others.
     if (regs.entry_vector == exception::page_fault) [[likely]]
         return on_page_fault(vcpu, regs);
+    if (regs.entry_vector == exception::invalid_opcode)
+        return on_invalid_opcode(vcpu, regs);
     on_other_exception(vcpu, regs, regs.entry_vector);
 }
 

@@ -67,7 +67,9 @@ settle() {
 killed_everywhere() {
     killed=0
     $2 > /dev/null || return 1
-    stops=$(kill-at 1000000 $3 2>&1 | sed -n 's/^calls //p')
+    said=$(kill-at 1000000 $3 2>&1)
+    stops=$(echo "$said" | sed -n 's/^calls //p')
+    [ -n "$stops" ] || { echo "its calls were not counted: $said"; return 1; }
     $4 || return 1
     for point in $(seq $1); do
         $2 > /dev/null || return 1
