@@ -77,7 +77,7 @@ killed_everywhere() {
         [ $? != 137 ] || killed=$((killed + 1))
         $4 || { echo "point $point of $1"; return 1; }
     done
-    echo $killed
+    echo "$killed, of $stops calls"
 })");
     }
 };
