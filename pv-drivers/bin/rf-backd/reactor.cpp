@@ -223,7 +223,6 @@ void Reactor::carry(int descriptor, std::span<net::Transfer> transfers, int memo
         transfers[i].result = under_way;
     }
     int result = io_uring_submit(&ring_);
-    bool cancelled = false;
     for (std::size_t left = transfers.size(); left > 0;) {
         io_uring_cqe* first = nullptr;
         if (io_uring_peek_cqe(&ring_, &first) != 0 || first == nullptr) {
@@ -233,8 +232,9 @@ void Reactor::carry(int descriptor, std::span<net::Transfer> transfers, int memo
                     transfer.result = transfer.result == under_way ? result : transfer.result;
                 return;
             }
-            if (!std::exchange(cancelled, true))
-                cancel(transfers);
+            // Again until it has an effect: a packet that is just being tried cannot be cancelled. A cancellation always completes,
+            // so this does not wait for packets.
+            cancel(transfers);
             result = io_uring_submit_and_wait(&ring_, 1);
             continue;
         }
@@ -242,7 +242,7 @@ void Reactor::carry(int descriptor, std::span<net::Transfer> transfers, int memo
         if (number < transfers.size()) {
             transfers[number].result = first->res == -ECANCELED ? -EAGAIN : first->res;
             --left;
-        } else {
+        } else if (first->user_data != nobody) {
             late_.push_back(*first);
         }
         io_uring_cqe_seen(&ring_, first);
