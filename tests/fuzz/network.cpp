@@ -30,26 +30,9 @@ constexpr unsigned steps_of_one_input = 150;
 /// Also has packets for the guest.
 class Port final : public test::WatchedPort {
 public:
-    struct Incoming {
-        TapHeader header;
-        test::Packet bytes;
-    };
-    std::deque<Incoming> incoming;
+    test::IncomingPackets incoming;
 
-    void read(std::span<Transfer> transfers, ExpectedPackets) override
-    {
-        for (Transfer& transfer : transfers) {
-            transfer.result = -EAGAIN;
-            if (incoming.empty())
-                continue;
-            Incoming const next = std::move(incoming.front());
-            incoming.pop_front();
-            transfer.result = static_cast<long>(sizeof next.header + next.bytes.size());
-            ASSERT_LE(static_cast<std::size_t>(transfer.result), transfer.framed.size());
-            std::memcpy(transfer.framed.data(), &next.header, sizeof next.header);
-            std::ranges::copy(next.bytes, transfer.framed.begin() + sizeof next.header);
-        }
-    }
+    void read(std::span<Transfer> transfers, ExpectedPackets) override { incoming.read(transfers); }
 };
 
 class Play {
@@ -203,21 +186,21 @@ private:
     }
     void arrive()
     {
-        Port::Incoming packet;
-        packet.header.flags = static_cast<std::uint8_t>(choices_.below(4));
-        packet.header.gso_type = static_cast<std::uint8_t>(choices_.one_in(2) ? 0 : choices_.below(6));
-        packet.header.hdr_len = static_cast<std::uint16_t>(choices_.below(256));
-        packet.header.gso_size = static_cast<std::uint16_t>(choices_.below(2048));
-        packet.header.csum_start = static_cast<std::uint16_t>(choices_.below(256));
-        packet.header.csum_offset = static_cast<std::uint16_t>(choices_.below(256));
+        TapHeader header;
+        header.flags = static_cast<std::uint8_t>(choices_.below(4));
+        header.gso_type = static_cast<std::uint8_t>(choices_.one_in(2) ? 0 : choices_.below(6));
+        header.hdr_len = static_cast<std::uint16_t>(choices_.below(256));
+        header.gso_size = static_cast<std::uint16_t>(choices_.below(2048));
+        header.csum_start = static_cast<std::uint16_t>(choices_.below(256));
+        header.csum_offset = static_cast<std::uint16_t>(choices_.below(256));
         std::size_t const bytes = choices_.one_in(4) ? choices_.below(0x1'0000) : choices_.below(1600);
-        packet.bytes = test::ethernet(choices_.one_in(2) ? 0x0800 : 0x86dd);
+        test::Packet packet = test::ethernet(choices_.one_in(2) ? 0x0800 : 0x86dd);
         Bytes const contents = choices_.bytes(std::min<std::size_t>(bytes, 64));
         for (std::uint8_t byte : contents)
-            packet.bytes.push_back(static_cast<std::byte>(byte));
-        packet.bytes.resize(std::max<std::size_t>(bytes, 1));
+            packet.push_back(static_cast<std::byte>(byte));
+        packet.resize(std::max<std::size_t>(bytes, 1));
         if (port_.incoming.size() < 64)
-            port_.incoming.push_back(std::move(packet));
+            port_.incoming.push_back(header, std::move(packet));
     }
 
     // ---- both

@@ -68,7 +68,7 @@ xen::Result<void> drop_identity(std::uint16_t domain, pid_t parent)
 
 /// System calls that need no look at their arguments.
 constexpr int plain_calls[] = {
-    SCMP_SYS(read),          SCMP_SYS(write),          SCMP_SYS(readv),         SCMP_SYS(writev),       SCMP_SYS(close),
+    SCMP_SYS(read),          SCMP_SYS(write),          SCMP_SYS(writev),        SCMP_SYS(close),
     SCMP_SYS(poll),          SCMP_SYS(ppoll),          SCMP_SYS(io_uring_enter), SCMP_SYS(recvmsg),     SCMP_SYS(recvfrom),
     SCMP_SYS(sendto),        SCMP_SYS(fstat),          SCMP_SYS(newfstatat),
     SCMP_SYS(munmap),        SCMP_SYS(mremap),         SCMP_SYS(madvise),       SCMP_SYS(brk),          SCMP_SYS(futex),

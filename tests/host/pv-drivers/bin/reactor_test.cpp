@@ -128,7 +128,7 @@ TEST_F(Reactor, CarriesPacketsInOrderBeforeAndAfterTheirMemoryIsPinned)
             ASSERT_EQ(out[i].result, 600 + i) << "round " << round;
             ASSERT_EQ(in[i].result, 600 + i) << "round " << round;
             ASSERT_TRUE(std::ranges::equal(offered.subspan(4000 + i * 800, 600 + i), out[i].framed));
-                    }
+        }
         EXPECT_EQ(in[4].result, -EAGAIN) << "there is no fifth";
         EXPECT_TRUE(client.done.size() <= round) << "nobody is called from within";
         wait_for(round + 1);

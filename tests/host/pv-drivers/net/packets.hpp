@@ -2,8 +2,17 @@
 #pragma once
 /// Packets for tests, made byte by byte.
 
+#include <algorithm>
+#include <cerrno>
 #include <cstdint>
+#include <cstring>
+#include <deque>
 #include <vector>
+
+#include <gtest/gtest.h>
+
+#include "net/packet_io.hpp"
+#include "net/tap_header.hpp"
 
 namespace rf::test {
 
@@ -74,5 +83,36 @@ inline Packet tcp_v6(std::size_t payload)
     add_payload(packet, payload);
     return packet;
 }
+
+/// Packets that come to a port, in order.
+class IncomingPackets {
+public:
+    void push_back(net::TapHeader header, Packet bytes) { waiting_.push_back({header, std::move(bytes)}); }
+    [[nodiscard]] bool empty() const { return waiting_.empty(); }
+    [[nodiscard]] std::size_t size() const { return waiting_.size(); }
+
+    /// As a tap does: one packet for each room, -EAGAIN where none is left.
+    void read(std::span<net::Transfer> transfers)
+    {
+        for (net::Transfer& transfer : transfers) {
+            transfer.result = -EAGAIN;
+            if (empty())
+                continue;
+            const Waiting next = std::move(waiting_.front());
+            waiting_.pop_front();
+            transfer.result = static_cast<long>(sizeof next.header + next.bytes.size());
+            ASSERT_LE(static_cast<std::size_t>(transfer.result), transfer.framed.size());
+            std::memcpy(transfer.framed.data(), &next.header, sizeof next.header);
+            std::ranges::copy(next.bytes, transfer.framed.begin() + sizeof next.header);
+        }
+    }
+
+private:
+    struct Waiting {
+        net::TapHeader header;
+        Packet bytes;
+    };
+    std::deque<Waiting> waiting_;
+};
 
 }  // namespace rf::test

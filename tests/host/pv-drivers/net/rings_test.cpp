@@ -28,25 +28,15 @@ public:
         Packet bytes;
     };
     std::vector<Sent> sent;
-    std::deque<Sent> incoming;
+    IncomingPackets incoming;
     int write_error = 0;
     unsigned reads = 0, writes = 0;
     std::size_t most_at_once = 0;
 
     void read(std::span<Transfer> transfers, ExpectedPackets) override
     {
-        for (Transfer& transfer : transfers) {
-            ++reads;
-            transfer.result = -EAGAIN;
-            if (incoming.empty())
-                continue;
-            const Sent next = std::move(incoming.front());
-            incoming.pop_front();
-            transfer.result = static_cast<long>(sizeof next.header + next.bytes.size());
-            ASSERT_LE(static_cast<std::size_t>(transfer.result), transfer.framed.size());
-            std::memcpy(transfer.framed.data(), &next.header, sizeof next.header);
-            std::ranges::copy(next.bytes, transfer.framed.begin() + sizeof next.header);
-        }
+        reads += static_cast<unsigned>(transfers.size());
+        incoming.read(transfers);
         most_at_once = std::max(most_at_once, transfers.size());
     }
     void write(std::span<Transfer> transfers) override
@@ -238,7 +228,7 @@ TEST_F(NetRings, ReceivesLargePacketsInPages)
     header.csum_offset = 16;
     header.gso_type = tap_gso_tcp_v4;
     header.gso_size = 1448;
-    port.incoming.push_back({header, packet});
+    port.incoming.push_back(header, packet);
     EXPECT_FALSE(receive->turn(notify).more);
     ASSERT_EQ(rx.waiting(), 4u) << "three pages and what is told of segments";
     const auto first = rx.take<::xen::netif_rx_response>();
@@ -283,7 +273,7 @@ TEST_F(NetRings, CopiesAreNotSplitBetweenPages)
     }
     offer(64);
     for (const unsigned bytes : {100u, 9000u, 1000u, 60000u})
-        port.incoming.push_back({{}, tcp_v4(bytes)});
+        port.incoming.push_back({}, tcp_v4(bytes));
     (void)receive->turn(notify);
     EXPECT_GT(guest.copied_segments, 40u);
     EXPECT_EQ(guest.split_copies, 0u);
@@ -292,7 +282,7 @@ TEST_F(NetRings, CopiesAreNotSplitBetweenPages)
 TEST_F(NetRings, WaitsInTheTapUntilTheGuestOffersPages)
 {
     offer(17);
-    port.incoming.push_back({{}, tcp_v4(100)});
+    port.incoming.push_back({}, tcp_v4(100));
     (void)receive->turn(notify);
     EXPECT_EQ(port.incoming.size(), 1u) << "the largest packet would not fit";
     EXPECT_FALSE(receive->wants_packets());
@@ -311,7 +301,7 @@ TEST_F(NetRings, LooksAtAnEmptyTapOnlyWhenTold)
     EXPECT_FALSE(receive->turn(notify).more);
     EXPECT_TRUE(receive->wants_packets());
     EXPECT_EQ(port.reads, 1u);
-    port.incoming.push_back({{}, tcp_v4(100)});
+    port.incoming.push_back({}, tcp_v4(100));
     (void)receive->turn(notify);
     EXPECT_EQ(port.reads, 1u);
     receive->packets_wait();
@@ -327,7 +317,7 @@ TEST_F(NetRings, LearnsWhetherPacketsComeAlone)
 {
     const auto come = [this](unsigned count) {
         for (unsigned i = 0; i < count; ++i)
-            port.incoming.push_back({{}, tcp_v4(100)});
+            port.incoming.push_back({}, tcp_v4(100));
         unsigned turns = 0;
         for (; !port.incoming.empty() && turns < 1000; ++turns) {
             receive->packets_wait();
@@ -363,8 +353,8 @@ TEST_F(NetRings, BadReceivePageIsAnErrorForItsSlot)
     receive->start_fresh();
     offer(2);
     guest.revoke(1100);
-    port.incoming.push_back({{}, tcp_v4(100)});
-    port.incoming.push_back({{}, tcp_v4(100)});
+    port.incoming.push_back({}, tcp_v4(100));
+    port.incoming.push_back({}, tcp_v4(100));
     (void)receive->turn(notify);
     ASSERT_EQ(rx.waiting(), 2u);
     EXPECT_EQ(rx.take<::xen::netif_rx_response>().status, ::xen::NETIF_RSP_ERROR);
@@ -379,7 +369,7 @@ TEST_F(NetRings, ReadsLargePacketsSeveralAtATime)
     offer(250);
     for (unsigned i = 0; i < 40; ++i) {
         expected.push_back(tcp_v4(i % 9 == 8 ? 100 : 20000 + random() % 40000));
-        port.incoming.push_back({{}, expected.back()});
+        port.incoming.push_back({}, expected.back());
     }
     for (unsigned turns = 0; !expected.empty() && turns < 100; ++turns) {
         receive->packets_wait();
@@ -411,8 +401,8 @@ TEST_F(NetRings, PacketsTooLargeForTheOfferAreLost)
     make();
     receive->start_fresh();
     offer(4);
-    port.incoming.push_back({{}, tcp_v4(9000)});
-    port.incoming.push_back({{}, tcp_v4(100)});
+    port.incoming.push_back({}, tcp_v4(9000));
+    port.incoming.push_back({}, tcp_v4(100));
     (void)receive->turn(notify);
     EXPECT_FALSE(receive->broken());
     ASSERT_EQ(rx.waiting(), 1u) << "somebody raised the tap's MTU behind our back";

@@ -12,6 +12,7 @@
 #include <sys/mman.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -254,9 +255,11 @@ TEST(SystemCallFilter, LetsTheListThrough)
 {
     static constexpr void (*calls[])() = {
         [] { (void)::getpid(); },
-        // packets cross the tap by these two; the card's own requests are refused by what is not a tap, and that is all
-        [] { (void)::readv(-1, nullptr, 0); },
-        [] { (void)::writev(-1, nullptr, 0); },
+        // packets cross the tap by these three and the ring; the card's own requests are refused by what is not a tap, and that is all
+        [] { (void)::read(-1, nullptr, 0); },
+        [] { (void)::write(-1, nullptr, 0); },
+        [] { (void)::poll(nullptr, 0, 0); },
+        [] { (void)::syscall(SYS_io_uring_register, -1, IORING_REGISTER_BUFFERS_UPDATE, nullptr, 0); },
         [] { (void)::ioctl(-1, TUNSETOFFLOAD, 0ul); },
         [] { (void)::ioctl(-1, TUNSETQUEUE, nullptr); },
     };
@@ -275,6 +278,8 @@ TEST(SystemCallFilter, EndsTheProcessAtAnyOtherCall)
         [] { (void)::ioctl(-1, TUNSETIFF, nullptr); },
         [] { (void)::mmap(nullptr, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0); },
         [] { (void)::kill(1, 0); },
+        [] { (void)::readv(-1, nullptr, 0); },
+        [] { (void)::syscall(SYS_io_uring_register, -1, IORING_REGISTER_FILES, nullptr, 0); },
     };
     for (std::size_t i = 0; i < std::size(calls); ++i) {
         const int status = end_of(calls[i]);
