@@ -29,7 +29,8 @@ using pvmmu::Entry;
 /// How many entries of a table hold what they name: all, or those that validation has passed or undoing has not reached.
 [[nodiscard]] unsigned holding_entries(Frame const& frame)
 {
-    return frame.load().partial() ? std::min(frame.stamp_or_progress.load(relaxed), static_cast<std::uint32_t>(table_entries)) : table_entries;
+    FrameState const state = frame.load();
+    return state.partial() ? std::min(state.field(), static_cast<std::uint32_t>(table_entries)) : table_entries;
 }
 
 /// A writable use leaves a frame that the hypervisor shares with its owner the shared frame that it is.
@@ -49,7 +50,7 @@ bool Auditor::run()
     realm_.for_each_view([](Realm::View const& view, void* self) { static_cast<Auditor*>(self)->check_view(view); }, this);
     compare();
     auto const totals = realm_.totals();
-    expect("frames on the domains' lists", invalid_mfn, totals.listed, seen_.listed);
+    expect("frames of the domains", invalid_mfn, totals.owned, seen_.owned);
     expect("pages of the domains", invalid_mfn, totals.pages, seen_.pages);
     return clean_;
 }
@@ -62,7 +63,7 @@ void Auditor::enter_states()
         if (!frame)
             continue;
         FrameState const state = frame->load();
-        if (state.word() == 0)
+        if (state.references() == 0 && state.idle() && !state.pinned())
             continue;
         first_ = end_ == Mfn{0} ? mfn : first_;
         end_ = mfn + 1;
@@ -77,8 +78,8 @@ void Auditor::enter_states()
             ledger_.reference(mfn); // of the undoing
         else if (state.partial())
             ledger_.use(mfn, state.type()); // of the validation itself
-        if (state.unwinding() && !state.partial())
-            complain("a frame is being undone and not partial", mfn);
+        if (state.counted() && state.type_count() == 0)
+            complain("a frame has no uses and is not idle", mfn);
         if (state.partial() && state.validated())
             complain("a frame is partial and validated", mfn);
     }
@@ -140,7 +141,7 @@ void Auditor::enter_leaf(Owner const& owner, Mfn table, Entry entry)
     if (entry.frame().value >= pvmmu::entry_limits.frame_limit)
         return complain("an entry names a frame that cannot be", table, entry.bits());
     Frame const* target = mm::frames.find(entry.frame());
-    if (!target || target->owner_id() == domid_io)
+    if (!target)
         return; // device memory is not counted
     if (!entry.has(Entry::user))
         complain("an entry maps memory out of the guest's reach", table, entry.bits());
@@ -218,7 +219,7 @@ void Auditor::compare_counts(Mfn mfn, Frame const& frame)
         expect("references of a frame that nobody owns", mfn, state.references(), 0);
         return expect("holders of a frame that nobody owns", mfn, 0, account.references);
     }
-    ++seen_.listed;
+    ++seen_.owned;
     seen_.pages += state.type() != FrameType::shared;
     expect("references", mfn, state.references(), account.references + (state.allocated() ? 1ull : 0));
     expect("uses", mfn, state.type_count(), account.uses);

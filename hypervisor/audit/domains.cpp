@@ -56,7 +56,7 @@ Realm::Totals Domains::totals()
 {
     Totals sum;
     domain::for_each([&](domain::Domain& domain) {
-        sum.listed += domain.memory.listed();
+        sum.owned += domain.memory.owned();
         sum.pages += domain.memory.pages() - domain.memory.under_way();
     });
     return sum;

@@ -23,7 +23,7 @@ public:
     virtual void enter_holders(Ledger& ledger) = 0;
     /// Sums over all domains: frames on their lists, and frames that count against their limits.
     struct Totals {
-        std::uint64_t listed = 0;
+        std::uint64_t owned = 0;
         std::uint64_t pages = 0;
     };
     [[nodiscard]] virtual Totals totals() = 0;

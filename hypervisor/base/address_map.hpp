@@ -4,7 +4,7 @@
 ///
 ///   slot 256  ffff8000'00000000  M2P, read-only, user-accessible: guests read it
 ///   slot 257  ffff8080'00000000  M2P again, writable, supervisor only
-///   slot 258  ffff8100'00000000  frame table
+///   slot 258  ffff8100'00000000  frame table: words; from +40'00000000 on owners
 ///   slot 260  ffff8200'00000000  per-domain area: descriptor tables of each vCPU (see domain_area below)
 ///   slot 261  ffff8280'00000000  hypervisor image at +0x80000000 (..82d0'80000000 is not used), per-CPU blocks, device windows
 ///   slot 262..271 ffff8300'00000000 direct map of all RAM, writable, not executable
@@ -24,6 +24,7 @@ inline constexpr std::uint64_t hypervisor_end = 0xffff'8800'0000'0000ull;
 inline constexpr std::uint64_t m2p_guest = 0xffff'8000'0000'0000ull;
 inline constexpr std::uint64_t m2p_writable = 0xffff'8080'0000'0000ull;
 inline constexpr std::uint64_t frame_table = 0xffff'8100'0000'0000ull;
+inline constexpr std::uint64_t owner_table = frame_table + 0x40'0000'0000ull;
 inline constexpr std::uint64_t domain_area = 0xffff'8200'0000'0000ull;
 inline constexpr std::uint64_t image = 0xffff'8280'0000'0000ull;
 /// Per-CPU blocks: cpu n at cpu_blocks + n * cpu_block_size; within +-2 GiB of the image.

@@ -34,10 +34,9 @@ constexpr std::uint64_t early_limit = 4 * gib;
 /// RAM that the direct map has room for.
 constexpr std::uint64_t ram_limit = address_map::direct_map_end - address_map::direct_map;
 constexpr std::uint64_t large_page = cpu::page_entry::span(2);
-/// Frames that share one bit of the presence map: their descriptors fill three pages.
-constexpr std::uint64_t group_frames = large_page / page_size;
-constexpr std::uint64_t group_bytes = group_frames * sizeof(mm::Frame);
-static_assert(group_bytes % page_size == 0);
+constexpr std::uint64_t group_frames = mm::FrameTable::group_frames;
+constexpr std::uint64_t group_bytes = group_frames << page_shift; ///< of machine memory
+static_assert(group_frames * sizeof(std::uint16_t) == page_size);
 
 constinit EarlyMemory* early = nullptr;
 constinit std::uint64_t take_limit = early_limit;
@@ -123,40 +122,64 @@ void back(std::uint64_t virtual_address, std::uint64_t bytes)
     }
 }
 
+/// One bit for each group of frames in which there is RAM.
+[[nodiscard]] std::uint64_t* build_presence_map(BootInfo const& info, std::uint64_t groups)
+{
+    std::uint64_t const bytes = (groups + 63) / 64 * 8;
+    auto* present = direct_as<std::uint64_t>(take(bytes).frame());
+    std::memset(present, 0, bytes);
+    for_each_ram(info, 0, [&](std::uint64_t start, std::uint64_t end) {
+        for (std::uint64_t group = start / group_bytes; group <= (end - 1) / group_bytes; ++group)
+            present[group / 64] |= 1ull << group % 64;
+    });
+    return present;
+}
+
+/// Where frames have their words and owners.
+struct Records {
+    mm::Frame* frames = reinterpret_cast<mm::Frame*>(address_map::frame_table);
+    std::uint16_t* owners = reinterpret_cast<std::uint16_t*>(address_map::owner_table);
+
+    void put(std::uint64_t first, std::uint64_t end, DomainId owner, mm::FrameState state) const
+    {
+        for (std::uint64_t i = first; i < end; ++i) {
+            ::new (frames + i) mm::Frame{state.word()};
+            owners[i] = owner.value;
+        }
+    }
+};
+
 void build_frame_table(BootInfo const& info)
 {
     std::uint64_t limit = 0;
     for_each_ram(info, 0, [&](std::uint64_t, std::uint64_t end) { limit = std::max(limit, end >> page_shift); });
     std::uint64_t const groups = (limit + group_frames - 1) / group_frames;
-    std::uint64_t const words = (groups + 63) / 64;
-    auto* present = direct_as<std::uint64_t>(take(words * 8).frame());
-    std::memset(present, 0, words * 8);
-    for_each_ram(info, 0, [&](std::uint64_t start, std::uint64_t end) {
-        for (std::uint64_t group = start / large_page; group <= (end - 1) / large_page; ++group)
-            present[group / 64] |= 1ull << group % 64;
-    });
-
+    std::uint64_t* const present = build_presence_map(info, groups);
     auto const is_present = [&](std::uint64_t group) { return group < groups && present[group / 64] >> group % 64 & 1; };
-    auto* table = reinterpret_cast<mm::Frame*>(address_map::frame_table);
-    for (std::uint64_t group = 0; group < groups;) {
-        std::uint64_t end = group;
-        while (is_present(end))
-            ++end;
-        back(address_map::frame_table + group * group_bytes, (end - group) * group_bytes);
-        for (mm::Frame* frame = table + group * group_frames; frame != table + end * group_frames; ++frame)
-            ::new (frame) mm::Frame{.flags = mm::frame_is_hole};
-        group = std::max(end, group + 1);
+
+    Records const records;
+    for (std::uint64_t group = 0; group < groups; ++group) {
+        if (!is_present(group))
+            continue;
+        std::uint64_t const first = group * group_frames;
+        while (is_present(group))
+            ++group;
+        std::uint64_t const end = group * group_frames;
+        back(reinterpret_cast<std::uint64_t>(records.frames + first), (end - first) * sizeof(mm::Frame));
+        back(reinterpret_cast<std::uint64_t>(records.owners + first), (end - first) * sizeof(std::uint16_t));
+        records.put(first, end, domid_invalid, mm::FrameState{mm::FrameState::hole});
     }
     // Ours until shown to be free.
     for_each_ram(info, 0, [&](std::uint64_t start, std::uint64_t end) {
-        for (mm::Frame* frame = table + (start >> page_shift); frame != table + (end >> page_shift); ++frame) {
-            frame->flags.store(0, relaxed);
-            frame->owner.store(domid_xen.value, relaxed);
-            frame->state.store(mm::FrameState{}.plus_references(1).word(), relaxed);
-        }
+        records.put(start >> page_shift, end >> page_shift, domid_xen, mm::FrameState{}.plus_references(1));
     });
-    mm::frames.attach(table, Mfn{limit}, present);
+    mm::frames.attach(records.frames, records.owners, Mfn{limit}, present);
     mm::m2p_limit = Mfn{limit};
+
+    std::uint64_t const bytes = mm::FrameAllocator::words(Mfn{limit}) * sizeof(std::uint64_t);
+    auto* const free_blocks = direct_as<std::uint64_t>(take((bytes + page_size - 1) & page_mask).frame());
+    std::memset(free_blocks, 0, bytes);
+    mm::allocator.attach(free_blocks, Mfn{limit});
 }
 
 /// One 2 MiB page per GiB of machine memory that has RAM, seen by guests (read-only) and by us.
@@ -178,7 +201,7 @@ void free_frames(Mfn first, std::uint64_t count)
 {
     for (std::uint64_t i = 0; i < count; ++i) {
         mm::Frame& frame = mm::frames[first + i];
-        frame.owner.store(domid_invalid.value, relaxed);
+        frame.set_owner(domid_invalid);
         frame.state.store(0, relaxed);
     }
     mm::allocator.add(first, count);

@@ -128,7 +128,10 @@ std::uint32_t flush_clock_now()
     // The caller's change of a page-table entry must be visible before the clock is read: a flush that takes its moment
     // later then really drops the old entry.
     std::atomic_thread_fence(std::memory_order_seq_cst);
-    return static_cast<std::uint32_t>(flush_clock.load(std::memory_order_seq_cst));
+    std::uint64_t moment = flush_clock.load(std::memory_order_seq_cst);
+    if ((moment & stamp_mask) == 0) [[unlikely]]
+        moment = tick(); // a later one, of which a stamp is left
+    return static_cast<std::uint32_t>(moment & stamp_mask);
 }
 
 CpuMask filter_flushed_since(CpuMask cpus, std::uint32_t stamp)

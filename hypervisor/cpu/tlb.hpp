@@ -38,7 +38,7 @@ inline void load_root(Mfn root) { write_cr3(root.value << page_shift); }
 /// Switches to another root and drops all translations (another domain).
 void load_root_and_flush(Mfn root);
 
-/// A moment for filter_flushed_since: take it after the page-table entry was changed.
+/// A moment for filter_flushed_since, never 0: take it after the page-table entry was changed.
 [[nodiscard]] std::uint32_t flush_clock_now();
 /// The members of `cpus` that did not flush everything since `stamp` was taken: they may still use old translations.
 [[nodiscard]] CpuMask filter_flushed_since(CpuMask cpus, std::uint32_t stamp);

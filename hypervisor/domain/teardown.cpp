@@ -37,47 +37,46 @@ void stop(Domain& domain)
     return Progress::done;
 }
 
-/// Takes the pins away, which undoes the page tables; frames that are half validated are undone too. The walk rotates
-/// the list, so it ends after one round even when nothing is freed.
+/// One round over the domain's frames, from where the last step stopped: `act` has each with a reference, and `prepare` is
+/// done before each. Frames that others hold stay the domain's.
+[[nodiscard]] Progress walk(Domain& domain, Budget& budget, auto prepare, auto act)
+{
+    while (prepare() == Progress::done && budget.spend(4)) {
+        auto const mfn = domain.memory.visit_next(domain.teardown.place, budget);
+        if (!mfn)
+            return mfn.error() == Errno::enoent ? Progress::done : Progress::more;
+        act(*mfn);
+        mm::drop_reference(*mfn);
+    }
+    return Progress::more;
+}
+
+/// Takes the pins away, which undoes the page tables; frames that are half validated are undone too.
 [[nodiscard]] Progress release_pins(Domain& domain, Budget& budget)
 {
     pvmmu::Space& space = domain.space;
     LockGuard guard(space.lock);
-    while (domain.teardown.frames_left > 0) {
-        if (pvmmu::drain(space, budget) == Progress::more || !budget.spend(4))
-            return Progress::more;
-        auto const mfn = domain.memory.visit_first();
-        --domain.teardown.frames_left;
-        if (!mfn)
-            continue;
-        mm::FrameState const state = mm::frames[*mfn].load();
-        if (state.pinned())
-            (void)pvmmu::unpin(space, *mfn); // cannot fail: it is ours and pinned
-        else if (state.partial() && mm::table_level(state.type()))
-            pvmmu::abandon(space, *mfn);
-        mm::drop_reference(*mfn);
-    }
-    return pvmmu::drain(space, budget);
+    return walk(
+        domain, budget, [&] { return pvmmu::drain(space, budget); },
+        [&](Mfn mfn) {
+            mm::FrameState const state = mm::frames[mfn].load();
+            if (state.pinned())
+                (void)pvmmu::unpin(space, mfn); // cannot fail: it is ours and pinned
+            else if (state.partial() && mm::table_level(state.type()))
+                pvmmu::abandon(space, mfn);
+        });
 }
 
-/// Gives up the domain's own references. Frames that others hold stay on the list.
+/// Gives up the domain's own references.
 [[nodiscard]] Progress release_frames(Domain& domain, Budget& budget)
 {
-    while (domain.teardown.frames_left > 0) {
-        if (!budget.spend(4))
-            return Progress::more;
-        auto const mfn = domain.memory.visit_first();
-        --domain.teardown.frames_left;
-        if (!mfn)
-            continue;
-        if (mm::frames[*mfn].load().allocated())
-            (void)domain.memory.give_up(*mfn); // cannot fail: it is ours and allocated
-        mm::drop_reference(*mfn);
-    }
-    return Progress::done;
+    return walk(
+        domain, budget, [] { return Progress::done; },
+        [&](Mfn mfn) {
+            if (mm::frames[mfn].load().allocated())
+                (void)domain.memory.give_up(mfn); // cannot fail: it is ours and allocated
+        });
 }
-
-void start_walk(Domain& domain) { domain.teardown.frames_left = domain.memory.listed(); }
 
 } // namespace
 
@@ -111,7 +110,7 @@ Progress destroy_step(Domain& domain, Budget& budget)
         if (step == Progress::more)
             return Progress::more;
         state.phase = static_cast<Phase>(static_cast<unsigned>(state.phase) + 1);
-        start_walk(domain);
+        state.place = Mfn{0};
         if (state.phase == Phase::finished) {
             mark_dead(domain);
             event::registry.raise_global(xen::VIRQ_DOM_EXC);

@@ -15,7 +15,7 @@ struct Teardown {
     enum class Phase : std::uint8_t { stop, events, roots, pins, grants, frames, finished };
     Phase phase = Phase::stop;
     VcpuId vcpu = 0;               ///< next to release
-    std::uint64_t frames_left = 0; ///< of the walk over the frames
+    Mfn place{0};                  ///< to which the walk over the frames has come
 };
 
 /// Goes on destroying `domain`, which is not the caller's own and whose vCPUs do not run (Domain::pause). The caller holds

@@ -9,42 +9,40 @@
 #include <cstring>
 
 namespace rf::mm {
-namespace {
-
-[[nodiscard]] Frame& frame_of(std::uint32_t link) { return frames[Mfn{link - 1ull}]; }
-
-} // namespace
 
 constinit FrameAllocator allocator;
 
-void FrameAllocator::push(Mfn mfn, unsigned order)
+std::uint64_t FrameAllocator::words(Mfn limit)
 {
-    Frame& frame = frames[mfn];
-    Zone& zone = zone_of(mfn, order);
-    std::uint32_t& head = zone.heads[order];
-    frame.order = static_cast<std::uint8_t>(order);
-    frame.flags.fetch_or(frame_is_free, relaxed);
-    frame.previous = 0;
-    frame.next = head;
-    std::uint32_t const link = static_cast<std::uint32_t>(mfn.value + 1);
-    if (head)
-        frame_of(head).previous = link;
-    head = link;
-    zone.filled |= 1u << order;
+    std::uint64_t all = 0;
+    for (unsigned order = 0; order <= max_order; ++order)
+        all += BitTree::words((limit.value >> order) + 1);
+    return all;
 }
 
-void FrameAllocator::unlink(Mfn mfn, unsigned order)
+void FrameAllocator::attach(std::uint64_t* memory, Mfn limit)
 {
-    Frame& frame = frames[mfn];
-    Zone& zone = zone_of(mfn, order);
-    if (frame.previous)
-        frame_of(frame.previous).next = frame.next;
-    else if ((zone.heads[order] = frame.next) == 0)
+    for (unsigned order = 0; order <= max_order; ++order) {
+        std::uint64_t const blocks = (limit.value >> order) + 1;
+        free_blocks_[order].attach(memory, blocks);
+        memory += BitTree::words(blocks);
+    }
+}
+
+void FrameAllocator::add_block(Mfn first, unsigned order)
+{
+    Zone& zone = zones_[width_of(first, order)];
+    free_blocks_[order].add(first.value >> order);
+    if (zone.blocks[order]++ == 0)
+        zone.filled |= 1u << order;
+}
+
+void FrameAllocator::remove_block(Mfn first, unsigned order)
+{
+    Zone& zone = zones_[width_of(first, order)];
+    free_blocks_[order].remove(first.value >> order);
+    if (--zone.blocks[order] == 0)
         zone.filled &= ~(1u << order);
-    if (frame.next)
-        frame_of(frame.next).previous = frame.previous;
-    frame.next = frame.previous = 0;
-    frame.flags.fetch_and(static_cast<std::uint8_t>(~frame_is_free), relaxed);
 }
 
 Mfn FrameAllocator::take(unsigned order, unsigned address_bits)
@@ -54,10 +52,11 @@ Mfn FrameAllocator::take(unsigned order, unsigned address_bits)
         if (fitting == 0)
             continue;
         unsigned have = order + static_cast<unsigned>(std::countr_zero(fitting));
-        Mfn const mfn{zones_[width].heads[have] - 1ull};
-        unlink(mfn, have);
+        std::uint64_t const start = width > have ? 1ull << (width - 1 - have) : 0; // the zone's first block of that size
+        Mfn const mfn{free_blocks_[have].first_from(start) << have};
+        remove_block(mfn, have);
         while (have > order) // give the upper halves back
-            --have, push(mfn + (1ull << have), have);
+            --have, add_block(mfn + (1ull << have), have);
         return mfn;
     }
     return invalid_mfn;
@@ -91,7 +90,7 @@ void FrameAllocator::make_ready(Mfn first, std::uint64_t count, Contents content
     CpuMask stale;
     std::uint32_t judged = 0; // frames that were freed together carry the same stamp; 0 was never flushed for
     for (std::uint64_t i = 0; i < count; ++i) {
-        std::uint32_t const stamp = frames[first + i].stamp_or_progress.load(relaxed);
+        std::uint32_t const stamp = frames[first + i].load().field(); // free frames are idle
         if (stamp == judged)
             continue;
         judged = stamp;
@@ -102,12 +101,10 @@ void FrameAllocator::make_ready(Mfn first, std::uint64_t count, Contents content
 
     for (std::uint64_t i = 0; i < count; ++i) {
         Frame& frame = frames[first + i];
-        if (contents == Contents::zeroed && !(frame.flags.load(relaxed) & frame_is_zeroed))
+        if (contents == Contents::zeroed)
             std::memset(direct(first + i), 0, page_size);
-        frame.flags.store(0, relaxed);
         frame.state.store(0, relaxed);
-        frame.owner.store(domid_xen.value, relaxed);
-        frame.next = frame.previous = 0;
+        frame.set_owner(domid_xen);
     }
 }
 
@@ -131,26 +128,23 @@ void FrameAllocator::release_locked(Mfn first, unsigned order)
 {
     while (order < max_order) {
         Mfn const buddy{first.value ^ (1ull << order)};
-        Frame* other = frames.find(buddy);
-        if (!other || !(other->flags.load(relaxed) & frame_is_free) || other->order != order ||
-            &zone_of(buddy, order) != &zone_of(first, order))
+        if (!free_blocks_[order].contains(buddy.value >> order) || width_of(buddy, order) != width_of(first, order))
             break;
-        unlink(buddy, order);
+        remove_block(buddy, order);
         first = std::min(first, buddy);
         ++order;
     }
-    push(first, order);
+    add_block(first, order);
 }
 
 void FrameAllocator::release(Mfn first, unsigned order)
 {
-    std::uint32_t const stamp = cpu::flush_clock_now();
+    std::uint64_t const freed = FrameState{}.idle_since(cpu::flush_clock_now()).word();
     for (std::uint64_t i = 0; i < 1ull << order; ++i) {
         Frame& frame = frames[first + i];
-        require(frame.state.load(relaxed) == 0, "a frame given back is still in use");
-        frame.owner.store(domid_invalid.value, relaxed);
-        frame.stamp_or_progress.store(stamp, relaxed);
-        frame.flags.store(0, relaxed);
+        require(frame.load().references() == 0, "a frame given back is still in use");
+        frame.set_owner(domid_invalid);
+        frame.state.store(freed, relaxed);
     }
     LockGuard guard(lock_);
     release_locked(first, order);
@@ -160,6 +154,7 @@ void FrameAllocator::release(Mfn first, unsigned order)
 void FrameAllocator::add(Mfn first, std::uint64_t count)
 {
     total_frames_ += count;
+    require(first.value + count <= frames.limit().value, "memory beyond the frame table");
     while (count) {
         unsigned order = first.value ? static_cast<unsigned>(std::countr_zero(first.value)) : 0;
         order = std::min({order, max_order, static_cast<unsigned>(std::bit_width(count) - 1)});

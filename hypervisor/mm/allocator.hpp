@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// The machine's free memory: a binary buddy allocator over the frame table. Zones by the width of the frames' numbers: a
-/// request for narrow addresses is served without a search, and memory that more devices can reach is handed out later.
+/// The machine's free memory: a binary buddy allocator with a set of free blocks for each size. Zones by the width of the
+/// frames' numbers: a request for narrow addresses looks only where it can be served, and memory that more devices can reach
+/// is handed out later. Free frames themselves hold nothing: a former owner may still write to them.
 ///
 /// Every frame handed out is zeroed exactly once: on allocation unless it is known to be clean. What is too much for one
 /// piece is taken as it is (Contents::unready) and made ready bit by bit by whoever took it.
@@ -11,6 +12,7 @@
 
 #include "base/result.hpp"
 #include "base/spinlock.hpp"
+#include "mm/bit_tree.hpp"
 #include "mm/frame_table.hpp"
 
 #include <array>
@@ -29,6 +31,10 @@ class FrameAllocator {
 public:
     constexpr FrameAllocator() = default;
 
+    /// Words of memory that attach() wants for frames below `limit`.
+    [[nodiscard]] static std::uint64_t words(Mfn limit);
+    /// Before all else: `memory` is words(limit) of zeros.
+    void attach(std::uint64_t* memory, Mfn limit);
     /// Adds [first, first + count) as free memory (boot only; frames must not be in use).
     void add(Mfn first, std::uint64_t count);
     /// 2^order contiguous, naturally aligned frames whose addresses fit in `address_bits` bits. Frames that are claimed are
@@ -43,31 +49,32 @@ public:
     [[nodiscard]] Status claim(std::uint64_t frames);
     /// Takes a promise back.
     void unclaim(std::uint64_t frames);
-    /// Gives 2^order frames back. Their state words must be zero.
+    /// Gives 2^order frames back, to which there are no references.
     void release(Mfn first, unsigned order);
     [[nodiscard]] std::uint64_t free_frames() const { return free_frames_.load(relaxed); }
     [[nodiscard]] std::uint64_t claimed_frames() const { return claimed_frames_.load(relaxed); }
     [[nodiscard]] std::uint64_t total_frames() const { return total_frames_; }
 
 private:
-    /// Free blocks whose last frame has a number of so many bits. Numbers are those of links, 32 bits.
+    /// How many free blocks there are whose last frame has a number of so many bits.
     struct Zone {
-        std::array<std::uint32_t, max_order + 1> heads{}; ///< frame number + 1; 0 = empty
-        std::uint32_t filled = 0;                         ///< orders whose list is not empty
+        std::array<std::uint32_t, max_order + 1> blocks{};
+        std::uint32_t filled = 0; ///< orders of which there are any
     };
     static constexpr unsigned widest_zone = 32;
 
-    [[nodiscard]] Zone& zone_of(Mfn mfn, unsigned order)
+    [[nodiscard]] static unsigned width_of(Mfn first, unsigned order)
     {
-        return zones_[std::bit_width(mfn.value + (1ull << order) - 1)];
+        return static_cast<unsigned>(std::bit_width(first.value + (1ull << order) - 1));
     }
-    void push(Mfn mfn, unsigned order);
-    void unlink(Mfn mfn, unsigned order);
+    void add_block(Mfn first, unsigned order);
+    void remove_block(Mfn first, unsigned order);
     [[nodiscard]] Mfn take(unsigned order, unsigned address_bits);
     void release_locked(Mfn first, unsigned order);
 
     Spinlock lock_{LockRank::frame_allocator};
     std::array<Zone, widest_zone + 1> zones_{};
+    std::array<BitTree, max_order + 1> free_blocks_{}; ///< by their number: that of their first frame, less `order` bits
     Atomic<std::uint64_t> free_frames_{0};
     Atomic<std::uint64_t> claimed_frames_{0};
     std::uint64_t total_frames_ = 0;

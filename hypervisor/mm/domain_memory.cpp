@@ -8,31 +8,16 @@
 #include "mm/page_ref.hpp"
 
 #include <algorithm>
+#include <bit>
+#include <utility>
 
 namespace rf::mm {
-namespace {
-[[nodiscard]] Frame& frame_of(std::uint32_t link) { return frames[Mfn{link - 1ull}]; }
-[[nodiscard]] std::uint32_t link_of(Frame const& frame)
-{
-    return static_cast<std::uint32_t>(frames.number(frame).value + 1);
-}
-} // namespace
 
-void DomainMemory::link(Frame& frame)
+void DomainMemory::remember_region(Mfn mfn)
 {
-    frame.next = 0;
-    frame.previous = tail_;
-    (tail_ ? frame_of(tail_).next : head_) = link_of(frame);
-    tail_ = link_of(frame);
-    listed_.fetch_add(1, relaxed);
-}
-
-void DomainMemory::detach(Frame& frame)
-{
-    (frame.previous ? frame_of(frame.previous).next : head_) = frame.next;
-    (frame.next ? frame_of(frame.next).previous : tail_) = frame.previous;
-    frame.next = frame.previous = 0;
-    listed_.fetch_sub(1, release);
+    std::uint64_t const region = mfn.value >> frames.region_shift();
+    if (!has_region(region))
+        regions_[region / 64].fetch_or(1ull << region % 64, relaxed);
 }
 
 Result<std::uint64_t> DomainMemory::charge(std::uint64_t count)
@@ -82,14 +67,15 @@ void DomainMemory::adopt(Mfn first, std::uint64_t count, FrameType type)
     FrameState const state = FrameState{}.with(FrameState::allocated_bit).with_type(type).plus_references(1);
     for (std::uint64_t done = 0; done < count; done += frames_per_hold) {
         LockGuard guard(lock_);
-        for (std::uint64_t i = done; i < std::min(count, done + frames_per_hold); ++i) {
+        std::uint64_t const end = std::min(count, done + frames_per_hold);
+        for (std::uint64_t i = done; i < end; ++i) {
             Frame& frame = frames[first + i];
             set_m2p(first + i, invalid_pfn);
-            frame.owner.store(id_.value, relaxed);
-            frame.stamp_or_progress.store(0, relaxed);
-            link(frame);
+            frame.set_owner(id_);
+            remember_region(first + i);
             frame.state.store(state.word(), release);
         }
+        owned_.fetch_add(end - done, relaxed);
     }
 }
 
@@ -135,16 +121,16 @@ Status DomainMemory::take_away(Mfn mfn)
     Frame* frame = frames.find(mfn);
     if (!frame || frame->owner_id() != id_)
         return fail(Errno::einval);
-    LockGuard guard(lock_); // nothing leaves our list meanwhile: the word cannot come back as another owner's
+    LockGuard guard(lock_); // nothing of ours is freed meanwhile: the word cannot come back as another owner's
     FrameState state = frame->load();
     do {
-        bool const unused = state.references() == 1 && state.type_count() == 0 && state.allocated() &&
-                            !state.pinned() && !state.partial() && state.type() != FrameType::shared;
+        bool const unused = state.references() == 1 && state.idle() && state.allocated() && !state.pinned() &&
+                            state.type() != FrameType::shared;
         if (!unused || frame->owner_id() != id_)
             return fail(Errno::einval);
-    } while (!frame->exchange(state, FrameState{}));
-    detach(*frame);
-    frame->owner.store(domid_xen.value, relaxed);
+    } while (!frame->exchange(state, FrameState{}.idle_since(state.field())));
+    frame->set_owner(domid_xen);
+    owned_.fetch_sub(1, release);
     under_way_.fetch_add(1, relaxed);
     return {};
 }
@@ -153,9 +139,9 @@ void DomainMemory::put_back(Mfn mfn)
 {
     LockGuard guard(lock_);
     Frame& frame = frames[mfn];
-    frame.owner.store(id_.value, relaxed);
-    link(frame);
-    frame.state.store(FrameState{}.with(FrameState::allocated_bit).plus_references(1).word(), release);
+    frame.set_owner(id_);
+    owned_.fetch_add(1, relaxed);
+    frame.state.store(frame.load().with(FrameState::allocated_bit).plus_references(1).word(), release);
     under_way_.fetch_sub(1, relaxed);
 }
 
@@ -184,10 +170,10 @@ Status DomainMemory::set_claim(std::uint64_t pages)
     return {};
 }
 
-void DomainMemory::unlink(Frame& frame, FrameType type)
+void DomainMemory::disown(FrameType type)
 {
     LockGuard guard(lock_);
-    detach(frame);
+    owned_.fetch_sub(1, release);
     if (type == FrameType::shared)
         structures.refund(page_size);
     else
@@ -196,17 +182,36 @@ void DomainMemory::unlink(Frame& frame, FrameType type)
         cpu::raise(cpu::Work::deferred);
 }
 
-Result<Mfn> DomainMemory::visit_first()
+Mfn DomainMemory::skip_regions(Mfn place) const
 {
-    LockGuard guard(lock_); // on our list it stays ours: whoever frees it unlinks it first
-    if (!head_)
-        return fail(Errno::enoent);
-    Frame& frame = frame_of(head_);
-    detach(frame);
-    link(frame);
-    Mfn const mfn = frames.number(frame);
-    TRY(take_reference(mfn, id_));
-    return mfn;
+    unsigned const shift = frames.region_shift();
+    std::uint64_t const region = place.value >> shift;
+    if (has_region(region))
+        return place;
+    std::uint64_t word = region / 64;
+    std::uint64_t later = regions_[word].load(relaxed) & ~0ull << region % 64;
+    while (later == 0) {
+        if (++word == regions_.size())
+            return frames.limit();
+        later = regions_[word].load(relaxed);
+    }
+    return Mfn{(word * 64 + static_cast<unsigned>(std::countr_zero(later))) << shift};
+}
+
+Result<Mfn> DomainMemory::visit_next(Mfn& place, Budget& budget)
+{
+    constexpr std::uint64_t frames_per_unit = 32;
+    while ((place = skip_regions(place)) < frames.limit()) {
+        if (!budget.spend())
+            return fail(Errno::eagain);
+        Mfn const end{(place.value | (frames_per_unit - 1)) + 1};
+        if (!frames.find_even_hole(place))
+            place = end;
+        for (; place < end && place < frames.limit(); place = place + 1)
+            if (frames[place].owner_id() == id_ && take_reference(place, id_))
+                return std::exchange(place, place + 1);
+    }
+    return fail(Errno::enoent);
 }
 
 } // namespace rf::mm

@@ -1,15 +1,19 @@
 // SPDX-License-Identifier: MIT
 #pragma once
-/// The frames that one domain owns: a list through the frame table, a count, a limit, and a claim on free memory.
+/// The frames that one domain owns: their numbers, a limit, and a claim on free memory. Which they are stands in the frame
+/// table; a domain remembers only the regions of the machine in which it ever had any, and a walk looks through these.
 ///
-/// A frame's pages count from before it is on the list until after it left it: while pages() is not 0, frames may appear.
-/// Those of a FrameTrade that are counted and not on the list are under_way().
+/// A frame's pages count from before it is owned until after it is not: while pages() is not 0, frames may appear.
+/// Those of a FrameTrade that are counted and not owned are under_way().
 
+#include "base/budget.hpp"
 #include "base/result.hpp"
 #include "base/spinlock.hpp"
 #include "mm/account.hpp"
 #include "mm/allocator.hpp"
 #include "mm/trade_desk.hpp"
+
+#include <array>
 
 namespace rf::mm {
 
@@ -21,9 +25,9 @@ public:
     [[nodiscard]] Status enter();
     /// Undoes enter; the domain owns nothing any more.
     void leave();
-    [[nodiscard]] bool empty() const { return listed() == 0; }
-    /// Frames on the list: pages() and the shared ones.
-    [[nodiscard]] std::uint64_t listed() const { return listed_.load(acquire); }
+    [[nodiscard]] bool empty() const { return owned() == 0; }
+    /// Frames that it owns: pages() and the shared ones.
+    [[nodiscard]] std::uint64_t owned() const { return owned_.load(acquire); }
 
     /// Allocates 2^order frames for the domain, each with its `allocated` reference. Errno::enomem: above the limit or
     /// none free. Contents::anything is for the control domain at boot, when no tenant has used the memory yet.
@@ -63,32 +67,35 @@ public:
     [[nodiscard]] std::uint64_t claimed() const { return claim_.load(relaxed); }
     /// Makes frames that were set aside at boot (a module's contents, say) the domain's own, contents untouched.
     void take_over(Mfn first, std::uint64_t count);
-    /// Takes a freed frame off the list (called by mm when the last reference of an owned frame goes).
-    void unlink(Frame& frame, FrameType type);
-    /// A step of teardown's walk: moves the first owned frame to the end of the list and takes a reference on it for the
-    /// caller, so that nobody else frees it meanwhile. Errno::enoent: none is left; Errno::ebusy: somebody is freeing it.
-    [[nodiscard]] Result<Mfn> visit_first();
+    /// A frame of this type is being freed (called by mm when the last reference of an owned frame goes).
+    void disown(FrameType type);
+    /// A step of a walk over the frames: the next one from `place` on, with a reference for the caller, so that nobody else
+    /// frees it meanwhile; `place` moves behind it. Frames that become the domain's meanwhile may be missed, unless `place`
+    /// has not come to them. Errno::enoent: none is left; Errno::eagain: the budget is used up before one was found.
+    [[nodiscard]] Result<Mfn> visit_next(Mfn& place, Budget& budget);
 
     [[nodiscard]] std::uint64_t pages() const { return pages_.load(relaxed); }
-    /// Pages that count and are on their way to the list or from it.
+    /// Pages that count and are on their way to the domain or from it.
     [[nodiscard]] std::uint64_t under_way() const { return under_way_.load(relaxed); }
     [[nodiscard]] std::uint64_t limit() const { return limit_.load(relaxed); }
     void set_limit(std::uint64_t pages) { limit_.store(pages, relaxed); }
     [[nodiscard]] DomainId id() const { return id_; }
 
 private:
-    void link(Frame& frame);
-    void detach(Frame& frame);
+    /// From now on walks look where `mfn` is.
+    void remember_region(Mfn mfn);
+    /// The first place from `place` on that is in such a region.
+    [[nodiscard]] Mfn skip_regions(Mfn place) const;
+    [[nodiscard]] bool has_region(std::uint64_t region) const { return regions_[region / 64].load(relaxed) >> region % 64 & 1; }
     void adopt(Mfn first, std::uint64_t count, FrameType type);
     DomainId id_;
     Spinlock lock_{LockRank::domain_memory};
-    std::uint32_t head_ = 0; ///< frame number + 1; 0 = empty
-    std::uint32_t tail_ = 0;
-    Atomic<std::uint64_t> listed_{0};
+    Atomic<std::uint64_t> owned_{0};
     Atomic<std::uint64_t> pages_{0};
     Atomic<std::uint64_t> under_way_{0};
     Atomic<std::uint64_t> limit_{~0ull};
     Atomic<std::uint64_t> claim_{0}; ///< changed under lock_
+    std::array<Atomic<std::uint64_t>, FrameTable::most_regions / 64> regions_{}; ///< one bit each; never cleared
 };
 
 } // namespace rf::mm

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: MIT
-/// Small objects come from frames cut into equal pieces. Each frame lists its free pieces in themselves, by index; its Frame
-/// links it into the list of its class's frames that have any, and holds the first one's index and their number. A frame
-/// whose pieces are all free goes back to the allocator.
+/// Small objects come from frames cut into equal pieces. Each frame lists its free pieces in themselves, by index; its word
+/// holds the first one's index and their number. That first piece also links the frame into the list of its class's frames
+/// that have any. A frame whose pieces are all free goes back to the allocator.
 #include "mm/heap.hpp"
 
 #include "base/address_map.hpp"
@@ -64,54 +64,71 @@ void release_pages(Mfn first, std::uint64_t count)
     return Mfn{(address - reinterpret_cast<std::uint64_t>(direct(Mfn{0}))) >> page_shift};
 }
 
-[[nodiscard]] Frame& frame_of(std::uint32_t link) { return frames[Mfn{link - 1ull}]; }
-[[nodiscard]] std::uint32_t link_of(Frame const& frame) { return static_cast<std::uint32_t>(frames.number(frame).value + 1); }
+[[nodiscard]] Mfn mfn_of(std::uint32_t link) { return Mfn{link - 1ull}; }
+[[nodiscard]] std::uint32_t link_of(Mfn mfn) { return static_cast<std::uint32_t>(mfn.value + 1); }
 
-/// What a frame's word holds while it is cut: pieces that are free, and the first of them.
-struct Pieces {
-    std::uint16_t free;
-    std::uint16_t first;
-    [[nodiscard]] static Pieces of(Frame const& frame)
-    {
-        std::uint32_t const word = frame.stamp_or_progress.load(relaxed);
-        return {static_cast<std::uint16_t>(word >> 16), static_cast<std::uint16_t>(word)};
-    }
-    void store(Frame& frame) const { frame.stamp_or_progress.store(std::uint32_t{free} << 16 | first, relaxed); }
+/// A piece that is free.
+struct FreePiece {
+    std::uint32_t next_frame; ///< links of the frame, while this is its first free piece: frame number + 1, 0 for none
+    std::uint32_t previous_frame;
+    std::uint16_t next;       ///< index of the frame's next free piece
 };
+static_assert(sizeof(FreePiece) <= 1u << smallest_shift);
 
-/// Where a free piece keeps the index of the next one.
-[[nodiscard]] std::uint16_t& next_of(Frame const& frame, unsigned shift, unsigned piece)
+/// What a frame's word holds while it is cut: how many pieces are free, and the first of them. It has no references.
+struct Pieces {
+    std::uint8_t free;
+    std::uint8_t first;
+    [[nodiscard]] static Pieces of(Mfn mfn)
+    {
+        std::uint32_t const field = frames[mfn].load().field();
+        return {static_cast<std::uint8_t>(field >> 8), static_cast<std::uint8_t>(field)};
+    }
+    void store(Mfn mfn) const
+    {
+        frames[mfn].state.store(FrameState{}.idle_since(std::uint32_t{free} << 8 | first).word(), relaxed);
+    }
+};
+static_assert(page_size >> smallest_shift <= 0xff);
+
+[[nodiscard]] FreePiece& piece_at(Mfn mfn, unsigned shift, unsigned piece)
 {
-    return *reinterpret_cast<std::uint16_t*>(direct(frames.number(frame)) + (std::size_t{piece} << shift));
+    return *reinterpret_cast<FreePiece*>(direct(mfn) + (std::size_t{piece} << shift));
+}
+/// The piece that holds the links of a frame on its class's list.
+[[nodiscard]] FreePiece& head_of(Mfn mfn, unsigned shift) { return piece_at(mfn, shift, Pieces::of(mfn).first); }
+
+void link(Class& size_class, unsigned shift, Mfn mfn)
+{
+    FreePiece& head = head_of(mfn, shift);
+    head.previous_frame = 0;
+    head.next_frame = size_class.first;
+    if (head.next_frame)
+        head_of(mfn_of(head.next_frame), shift).previous_frame = link_of(mfn);
+    size_class.first = link_of(mfn);
 }
 
-void link(Class& size_class, Frame& frame)
+void unlink(Class& size_class, unsigned shift, FreePiece const& head)
 {
-    frame.previous = 0;
-    frame.next = size_class.first;
-    if (frame.next)
-        frame_of(frame.next).previous = link_of(frame);
-    size_class.first = link_of(frame);
-}
-
-void unlink(Class& size_class, Frame& frame)
-{
-    (frame.previous ? frame_of(frame.previous).next : size_class.first) = frame.next;
-    if (frame.next)
-        frame_of(frame.next).previous = frame.previous;
-    frame.next = frame.previous = 0;
+    (head.previous_frame ? head_of(mfn_of(head.previous_frame), shift).next_frame : size_class.first) = head.next_frame;
+    if (head.next_frame)
+        head_of(mfn_of(head.next_frame), shift).previous_frame = head.previous_frame;
 }
 
 [[nodiscard]] void* take_piece(Class& size_class, unsigned shift)
 {
-    Frame& frame = frame_of(size_class.first);
-    Pieces pieces = Pieces::of(frame);
-    unsigned const piece = pieces.first;
-    pieces = {static_cast<std::uint16_t>(pieces.free - 1), next_of(frame, shift, piece)};
-    pieces.store(frame);
-    if (pieces.free == 0)
-        unlink(size_class, frame);
-    return direct(frames.number(frame)) + (std::size_t{piece} << shift);
+    Mfn const mfn = mfn_of(size_class.first);
+    Pieces const before = Pieces::of(mfn);
+    FreePiece& taken = piece_at(mfn, shift, before.first);
+    if (before.free == 1) {
+        unlink(size_class, shift, taken);
+    } else {
+        FreePiece& head = piece_at(mfn, shift, taken.next);
+        head.next_frame = taken.next_frame;
+        head.previous_frame = taken.previous_frame;
+    }
+    Pieces{static_cast<std::uint8_t>(before.free - 1), static_cast<std::uint8_t>(taken.next)}.store(mfn);
+    return &taken;
 }
 
 [[nodiscard]] void* allocate_small(unsigned shift)
@@ -125,13 +142,12 @@ void unlink(Class& size_class, Frame& frame)
     auto const fresh = allocator.allocate(0, Contents::anything);
     if (!fresh)
         return nullptr;
-    Frame& frame = frames[*fresh];
-    auto const count = static_cast<std::uint16_t>(page_size >> shift);
-    for (std::uint16_t piece = 0; piece < count; ++piece)
-        next_of(frame, shift, piece) = static_cast<std::uint16_t>(piece + 1);
-    Pieces{count, 0}.store(frame);
+    auto const count = static_cast<std::uint8_t>(page_size >> shift);
+    for (unsigned piece = 0; piece < count; ++piece)
+        piece_at(*fresh, shift, piece).next = static_cast<std::uint16_t>(piece + 1);
+    Pieces{count, 0}.store(*fresh);
     LockGuard guard(heap_lock);
-    link(size_class, frame);
+    link(size_class, shift, *fresh);
     return take_piece(size_class, shift);
 }
 
@@ -139,19 +155,26 @@ void release_small(void* memory, unsigned shift)
 {
     Class& size_class = classes[shift];
     Mfn const mfn = frame_behind(memory);
-    Frame& frame = frames[mfn];
     {
         LockGuard guard(heap_lock);
-        Pieces const before = Pieces::of(frame);
-        auto const piece = static_cast<std::uint16_t>((reinterpret_cast<std::uint64_t>(memory) & ~page_mask) >> shift);
-        next_of(frame, shift, piece) = before.first;
-        Pieces const now{static_cast<std::uint16_t>(before.free + 1), piece};
-        now.store(frame);
-        if (before.free == 0)
-            link(size_class, frame);
+        Pieces const before = Pieces::of(mfn);
+        auto const piece = static_cast<std::uint8_t>((reinterpret_cast<std::uint64_t>(memory) & ~page_mask) >> shift);
+        FreePiece& freed = piece_at(mfn, shift, piece);
+        freed.next = before.first;
+        Pieces const now{static_cast<std::uint8_t>(before.free + 1), piece};
+        if (before.free == 0) {
+            now.store(mfn);
+            link(size_class, shift, mfn);
+        } else {
+            FreePiece const& head = piece_at(mfn, shift, before.first);
+            freed.next_frame = head.next_frame;
+            freed.previous_frame = head.previous_frame;
+            now.store(mfn);
+        }
         if (now.free < page_size >> shift)
             return;
-        unlink(size_class, frame);
+        unlink(size_class, shift, freed);
+        frames[mfn].state.store(0, relaxed);
     }
     allocator.release(mfn, 0);
 }

@@ -19,16 +19,15 @@ void free_frame(Frame& frame, FrameType type)
 {
     Mfn const mfn = frames.number(frame);
     if (DomainMemory* owner = owners.find(frame.owner_id()))
-        owner->unlink(frame, type);
+        owner->disown(type);
     set_m2p(mfn, invalid_pfn);
-    frame.state.store(0, relaxed);
     allocator.release(mfn, 0);
 }
 
 /// A frame on its way to its first writable use: partial, but as nothing. Nobody can take it as anything meanwhile.
 [[nodiscard]] FrameState becoming_writable(FrameState state)
 {
-    return state.with_type(FrameType::none).with(FrameState::partial_bit, FrameState::validated_bit);
+    return state.with_type(FrameType::none).with(0, FrameState::validated_bit).building(state.field());
 }
 [[nodiscard]] bool is_becoming_writable(FrameState state)
 {
@@ -37,12 +36,21 @@ void free_frame(Frame& frame, FrameType type)
 
 /// The frame may have been a page table or descriptor page a moment ago: a CPU that still walks it as one must forget that
 /// before the guest can write to it.
-void make_writable(Frame& frame)
+void make_writable(Frame& frame, std::uint32_t stamp)
 {
-    flush_stale(frame);
-    FrameState state = frame.load();
-    while (!frame.exchange(state, state.with_type(FrameType::writable).with(0, FrameState::partial_bit).plus_type_uses(1))) {
-    }
+    flush_stale(stamp);
+    frame.change([](FrameState state) { return state.with_type(FrameType::writable).with_uses(1); });
+}
+
+/// One by one.
+[[gnu::noinline]] void drop_mappings_singly(Frame& frame, MappingAccess access, unsigned count)
+{
+    if (frame.load().word() == FrameState::hole)
+        return;
+    for (unsigned use = 0; access == MappingAccess::write && use < count; ++use)
+        drop_writable_use(frame);
+    for (unsigned reference = 0; reference < count; ++reference)
+        drop_reference(frames.number(frame));
 }
 
 } // namespace
@@ -97,9 +105,9 @@ Status take_writable(Mfn mfn, DomainId owner)
     return {};
 }
 
-void flush_stale(Frame const& frame)
+void flush_stale(std::uint32_t stamp)
 {
-    CpuMask const stale = cpu::filter_flushed_since(cpu::online(), frame.stamp_or_progress.load(acquire));
+    CpuMask const stale = cpu::filter_flushed_since(cpu::online(), stamp);
     if (!stale.empty())
         cpu::flush_cpus(stale);
 }
@@ -111,15 +119,15 @@ Status take_writable_use(Frame& frame)
         if (state.type() == FrameType::writable || state.type() == FrameType::shared) {
             if (state.type_count() == FrameState::type_count_max)
                 return fail(Errno::ebusy);
-            if (frame.exchange(state, state.plus_type_uses(1)))
+            if (frame.exchange(state, state.counted() ? state.plus_type_uses(1) : state.with_uses(1)))
                 return {};
         } else if (is_becoming_writable(state)) {
             cpu::relax(); // another CPU is in make_writable, which always ends
             state = frame.load();
-        } else if (state.type_count() != 0 || state.partial() || state.pinned()) {
+        } else if (!state.idle() || state.pinned()) {
             return fail(Errno::ebusy);
         } else if (frame.exchange(state, becoming_writable(state))) {
-            make_writable(frame);
+            make_writable(frame, state.field());
             return {};
         }
     }
@@ -131,10 +139,8 @@ void drop_writable_use(Frame& frame)
     FrameState next;
     do {
         require(state.type_count() > 0, "more writable uses dropped than taken");
-        // Stamped before the count drops: whoever turns the frame into a page table sees a stamp at least this new.
-        if (state.type_count() == 1)
-            frame.stamp_or_progress.store(cpu::flush_clock_now(), release);
-        next = state.plus_type_uses(-1);
+        // Whoever turns the frame into a page table sees a stamp at least as new as the end of the last use.
+        next = state.type_count() > 1 ? state.plus_type_uses(-1) : state.idle_since(cpu::flush_clock_now());
     } while (!frame.exchange(state, next));
 }
 
@@ -144,8 +150,24 @@ void drop_writable(Mfn mfn)
     drop_reference(mfn);
 }
 
+void drop_last_mappings(Frame& frame, MappingAccess access, unsigned count)
+{
+    if (access == MappingAccess::write) { // of a frame that has other holders: at one stroke, too
+        std::uint32_t const now = cpu::flush_clock_now();
+        FrameState const state = frame.load();
+        FrameState expected = state;
+        if (state.counted_as(FrameType::writable) && state.field() == count && state.references() > count &&
+            frame.exchange(expected, state.idle_since(now).plus_references(-std::int64_t{count}))) [[likely]]
+            return;
+    }
+    drop_mappings_singly(frame, access, count);
+}
+
 Status take_mappings_singly(Mfn mfn, DomainId owner, MappingAccess access, unsigned count)
 {
+    if (Frame* const known = frames.find(mfn);
+        known && access == MappingAccess::write && take_first_writable_mapping(*known, owner, count))
+        return {};
     for (unsigned taken = 0; taken < count; ++taken) {
         Status const one = access == MappingAccess::write ? take_writable(mfn, owner) : take_reference(mfn, owner);
         if (!one) {

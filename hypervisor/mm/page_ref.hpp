@@ -17,9 +17,9 @@ void drop_reference(Mfn mfn);
 /// Gives back what take_writable took.
 void drop_writable(Mfn mfn);
 
-/// Flushes every CPU that has not flushed everything since the frame was stamped: they may still hold translations through
-/// it or to it. Called by whoever changes its type, while nobody can use it as the new type yet.
-void flush_stale(Frame const& frame);
+/// Flushes every CPU that has not flushed everything since `stamp`, the field of a frame that was idle: they may still hold
+/// translations through it or to it. Called by whoever changes its type, while nobody can use it as the new type yet.
+void flush_stale(std::uint32_t stamp);
 
 /// Only the use as writable memory, for a caller that holds a reference. Errno::ebusy as above.
 [[nodiscard]] Status take_writable_use(Frame& frame);
@@ -29,40 +29,58 @@ void drop_writable_use(Frame& frame);
 /// What a mapping holds: a reference, and a writable use if it may write.
 enum class MappingAccess : std::uint8_t { read, write };
 
-/// Gives back what `count` mappings held: all counts at one stroke unless one of them ends.
-inline void drop_mapping(Frame& frame, MappingAccess access, unsigned count = 1)
+/// Gives back what `count` mappings held at one stroke. False: nothing was given back, since one of the counts ends.
+[[nodiscard]] inline bool drop_mapping_at_once(Frame& frame, MappingAccess access, unsigned count = 1)
 {
     bool const writes = access == MappingAccess::write;
     FrameState const state = frame.load();
-    if (state.references() > count && (!writes || state.type_count() > count)) [[likely]] {
-        FrameState expected = state;
-        if (frame.exchange(expected, state.plus_references(-std::int64_t{count}).plus_type_uses(writes ? -std::int64_t{count} : 0))) [[likely]]
-            return;
-    }
-    for (unsigned use = 0; writes && use < count; ++use)
-        drop_writable_use(frame);
-    for (unsigned reference = 0; reference < count; ++reference)
-        drop_reference(frames.number(frame));
+    if (state.references() <= count || (writes && state.field() <= count)) [[unlikely]]
+        return false;
+    FrameState expected = state;
+    return frame.exchange(expected, state.plus_references(-std::int64_t{count}).plus_type_uses(writes ? -std::int64_t{count} : 0));
+}
+/// The same to the last, one by one if need be. Device memory (a hole), which nobody counts, is left alone.
+void drop_last_mappings(Frame& frame, MappingAccess access, unsigned count);
+/// Gives back what `count` mappings held.
+inline void drop_mapping(Frame& frame, MappingAccess access, unsigned count = 1)
+{
+    if (!drop_mapping_at_once(frame, access, count)) [[unlikely]]
+        drop_last_mappings(frame, access, count);
 }
 
 /// Takes what `count` mappings hold at one stroke, where there is nothing to decide: the frame is in use and `owner`'s, and
-/// writable memory already if it is to be written. False: nothing was taken, take_reference and take_writable_use will
+/// written to by others already if it is to be written. False: nothing was taken, take_reference and take_writable_use will
 /// tell why or do more.
 [[nodiscard]] inline bool take_mapping(Frame& frame, DomainId owner, MappingAccess access, unsigned count = 1)
 {
     bool const writes = access == MappingAccess::write;
     FrameState const state = frame.load();
-    if (state.references() - 1 >= FrameState::references_max - count || frame.owner_id() != owner) [[unlikely]]
+    Atomic<std::uint16_t> const& owned_by = frames.owner(frame);
+    if (state.references() - 1 >= FrameState::references_max - count || owned_by.load(relaxed) != owner.value) [[unlikely]]
         return false;
-    if (writes && ((state.type() != FrameType::writable && state.type() != FrameType::shared) ||
-                   state.type_count() > FrameState::type_count_max - count)) [[unlikely]]
+    if (writes && (!state.counted_as(FrameType::writable) || state.field() > FrameState::type_count_max - count)) [[unlikely]]
         return false;
     FrameState expected = state;
     if (!frame.exchange(expected, state.plus_references(count).plus_type_uses(writes ? count : 0))) [[unlikely]]
         return false;
-    if (frame.owner_id() == owner) [[likely]]
+    if (owned_by.load(relaxed) == owner.value) [[likely]]
         return true;
     drop_mapping(frame, access, count); // freed and given to someone else between the two looks
+    return false;
+}
+
+/// The same for writing, where nobody writes to the frame just now but it was last writable memory.
+[[nodiscard]] inline bool take_first_writable_mapping(Frame& frame, DomainId owner, unsigned count = 1)
+{
+    FrameState const state = frame.load();
+    if (!state.idle_as(FrameType::writable) || state.references() - 1 >= FrameState::references_max - count)
+        return false;
+    FrameState expected = state;
+    if (!frame.exchange(expected, state.plus_references(count).with_uses(count)))
+        return false;
+    if (frame.owner_id() == owner) [[likely]]
+        return true;
+    drop_mapping(frame, MappingAccess::write, count); // freed and given to someone else
     return false;
 }
 
@@ -71,7 +89,7 @@ inline void drop_mapping(Frame& frame, MappingAccess access, unsigned count = 1)
 /// The same, at one stroke where that is possible.
 [[nodiscard, gnu::always_inline]] inline Status take_mappings(Mfn mfn, DomainId owner, MappingAccess access, unsigned count)
 {
-    if (Frame* const known = frames.find(mfn); known && take_mapping(*known, owner, access, count)) [[likely]]
+    if (Frame* const known = frames.find_even_hole(mfn); known && take_mapping(*known, owner, access, count)) [[likely]]
         return {};
     return take_mappings_singly(mfn, owner, access, count);
 }

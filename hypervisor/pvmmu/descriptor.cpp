@@ -28,26 +28,32 @@ using mm::FrameType;
 /// Checked and found bad. Whoever could write to the frame has made it something else first, or holds it as this.
 [[nodiscard]] bool was_refused(FrameState state)
 {
-    return state.type() == FrameType::descriptor && !state.validated() && state.type_count() == 0;
+    return state.type() == FrameType::descriptor && !state.validated() && state.idle();
+}
+
+void drop_use(Frame& frame)
+{
+    std::uint32_t const now = cpu::flush_clock_now();
+    frame.change([=](FrameState state) { return state.type_count() > 1 ? state.plus_type_uses(-1) : state.idle_since(now); });
 }
 
 [[nodiscard]] Status take_use(Frame& frame, Mfn mfn)
 {
     FrameState state = frame.load();
     while (state.type() == FrameType::descriptor && state.validated() && state.type_count() < FrameState::type_count_max)
-        if (frame.exchange(state, state.plus_type_uses(1)))
+        if (frame.exchange(state, state.counted() ? state.plus_type_uses(1) : state.with_uses(1)))
             return {};
     if (was_refused(state))
         return fail(Errno::einval);
     FrameState next;
     do {
-        if (state.type_count() != 0 || state.partial() || state.type() == FrameType::shared)
+        if (!state.idle() || state.type() == FrameType::shared)
             return fail(Errno::ebusy);
-        next = state.with_type(FrameType::descriptor).with(0, FrameState::validated_bit).plus_type_uses(1);
+        next = state.with_type(FrameType::descriptor).with(0, FrameState::validated_bit).with_uses(1);
     } while (!frame.exchange(state, next));
-    mm::flush_stale(frame);
+    mm::flush_stale(state.field());
     if (Status checked = check_all(mfn); !checked) {
-        frame.state.fetch_sub(1ull << 8, acq_rel);
+        drop_use(frame);
         return checked;
     }
     frame.state.fetch_or(FrameState::validated_bit, acq_rel);
@@ -72,7 +78,7 @@ Progress judge_descriptor_page(Space& space, Mfn mfn, Budget& budget)
     if (!frame || frame->owner_id() != space.id)
         return Progress::done;
     FrameState const state = frame->load();
-    if (state.type() == FrameType::descriptor || state.type_count() != 0) // judged, or refused at first sight
+    if (state.type() == FrameType::descriptor || !state.idle()) // judged, or refused at first sight
         return Progress::done;
     if (!budget.spend(cost))
         return Progress::more;
@@ -83,9 +89,7 @@ Progress judge_descriptor_page(Space& space, Mfn mfn, Budget& budget)
 
 void drop_descriptor_page(Mfn mfn)
 {
-    Frame& frame = mm::frames[mfn];
-    frame.stamp_or_progress.store(cpu::flush_clock_now(), release);
-    frame.state.fetch_sub(1ull << 8, acq_rel);
+    drop_use(mm::frames[mfn]);
     mm::drop_reference(mfn);
 }
 

@@ -20,14 +20,13 @@ namespace {
     return adjust(uncached(entry), 1);
 }
 
-} // namespace
-
-Result<Entry> take_unusual_leaf(Space& space, Entry entry, DomainId target)
+/// All questions asked one by one.
+[[gnu::noinline]] Result<Entry> take_odd_leaf(Space& space, Entry entry, DomainId target)
 {
     Caching const caching = space.rights.load(acquire)->drives_devices() ? Caching::free : Caching::fixed;
     TRY(admit(entry, 1, caching, entry_limits));
-    mm::Frame* frame = mm::frames.find(entry.frame());
-    if (!frame || frame->owner_id() == domid_io)
+    mm::Frame* const frame = mm::frames.find(entry.frame());
+    if (!frame)
         return take_device(space, entry);
 
     // Of the hypervisor's own frames only the M2P may be seen.
@@ -45,6 +44,15 @@ Result<Entry> take_unusual_leaf(Space& space, Entry entry, DomainId target)
         return fail(Errno::ebusy);
     }
     return adjust(entry, 1);
+}
+
+} // namespace
+
+Result<Entry> take_unusual_leaf(Space& space, Entry entry, DomainId target, mm::Frame* usual)
+{
+    if (usual && entry.is_writable() && mm::take_first_writable_mapping(*usual, target))
+        return adjust(entry, 1);
+    return take_odd_leaf(space, entry, target);
 }
 
 } // namespace rf::pvmmu

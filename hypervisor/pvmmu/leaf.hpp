@@ -14,7 +14,8 @@ namespace rf::pvmmu {
 /// writable while a page table), Errno::eacces (cache attributes on a hypervisor page).
 [[nodiscard, gnu::always_inline]] inline Result<Entry> take_leaf(Space& space, Entry entry, DomainId target);
 /// The same, with all questions asked one by one: what take_leaf does when the entry or its frame is not the usual kind.
-[[nodiscard]] Result<Entry> take_unusual_leaf(Space& space, Entry entry, DomainId target);
+/// `usual`: usual_frame() of the entry.
+[[nodiscard]] Result<Entry> take_unusual_leaf(Space& space, Entry entry, DomainId target, mm::Frame* usual);
 
 /// Gives back what the stored entry held. Never fails.
 [[gnu::always_inline]] inline void drop_leaf(Entry entry);
@@ -24,30 +25,38 @@ namespace rf::pvmmu {
     return entry.is_writable() ? mm::MappingAccess::write : mm::MappingAccess::read;
 }
 
-/// take_leaf where nothing about the entry is unusual; it is stored as adjust() has it then. False: nothing was taken.
-[[nodiscard, gnu::always_inline]] inline bool take_usual_leaf(Entry entry, DomainId target)
+/// The frame that the entry names, if nothing about the entry is unusual: its bits are such that every domain may set, and
+/// `target` can own memory. If that frame is `target`'s, no rule of admit() is left to ask, and the entry is stored as adjust()
+/// has it. Null otherwise.
+[[nodiscard, gnu::always_inline]] inline mm::Frame* usual_frame(Entry entry, DomainId target)
 {
-    // Bits that every domain may set, and a frame of RAM that a domain owns: no rule of admit() is left to ask.
     constexpr std::uint64_t usual = Entry::present | Entry::writable | Entry::user | Entry::accessed | Entry::dirty |
                                     Entry::global | Entry::available_low | Entry::available_high | Entry::no_execute;
     if (entry.flags() & ~usual || target >= domid_first_reserved) [[unlikely]]
-        return false;
-    mm::Frame* const frame = mm::frames.find(entry.frame());
+        return nullptr;
+    return mm::frames.find_even_hole(entry.frame());
+}
+
+/// take_leaf for the frame of a usual entry, if its counts only go up. False: nothing was taken.
+[[nodiscard, gnu::always_inline]] inline bool take_usual_leaf(mm::Frame* frame, Entry entry, DomainId target)
+{
     return frame && mm::take_mapping(*frame, target, access_of(entry));
 }
 
 inline Result<Entry> take_leaf(Space& space, Entry entry, DomainId target)
 {
-    return take_usual_leaf(entry, target) ? adjust(entry, 1) : take_unusual_leaf(space, entry, target);
+    mm::Frame* const frame = usual_frame(entry, target);
+    return take_usual_leaf(frame, entry, target) ? adjust(entry, 1) : take_unusual_leaf(space, entry, target, frame);
 }
 
 inline void drop_leaf(Entry entry)
 {
     if (!entry.is_present())
         return;
-    mm::Frame* const frame = mm::frames.find(entry.frame());
-    if (frame && frame->owner_id() != domid_io) [[likely]]
-        mm::drop_mapping(*frame, access_of(entry));
+    mm::Frame* const frame = mm::frames.find_even_hole(entry.frame());
+    if (!frame || mm::drop_mapping_at_once(*frame, access_of(entry))) [[likely]]
+        return;
+    mm::drop_last_mappings(*frame, access_of(entry), 1);
 }
 
 } // namespace rf::pvmmu

@@ -13,8 +13,7 @@ namespace rf::pvmmu {
     mm::Frame const* const frame = mm::frames.find(mfn);
     if (!frame || frame->owner_id() != space.id) [[unlikely]]
         return false;
-    mm::FrameState const state = frame->load();
-    return state.type() == mm::FrameType::l1 && state.validated() && !state.partial();
+    return frame->load().counted_as(mm::FrameType::l1);
 }
 
 } // namespace rf::pvmmu

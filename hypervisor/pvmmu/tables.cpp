@@ -52,18 +52,6 @@ constexpr unsigned line_entries = 8;
     return level == 4 && index >= address_map::first_hypervisor_slot && index <= address_map::last_hypervisor_slot;
 }
 
-/// Changes the state word of a frame whose table state this CPU owns; counts may move under our hands meanwhile.
-template <class Change>
-FrameState change(Frame& frame, Change change)
-{
-    FrameState state = frame.load();
-    FrameState next;
-    do
-        next = change(state);
-    while (!frame.exchange(state, next));
-    return next;
-}
-
 /// The hypervisor's slots of a top-level table.
 void fill_hypervisor_slots(Space const& space, Mfn root)
 {
@@ -83,13 +71,10 @@ void clear_hypervisor_slots(Mfn root)
         entries_of(root)[slot] = 0;
 }
 
-/// Starts to undo a table whose uses are gone: its first `entries` entries still hold references. The reference of the
-/// last user passes to the undoing.
-void start_unwinding(Space& space, Mfn mfn, unsigned entries)
+/// Starts to undo a table that is unwinding already: its uses are gone. The reference of the last user passes to the undoing.
+void start_unwinding(Space& space, Mfn mfn)
 {
     require(space.unwinding_depth < space.unwinding.size(), "page tables nest four deep");
-    Frame& frame = mm::frames[mfn];
-    frame.stamp_or_progress.store(entries, relaxed);
     space.unwinding[space.unwinding_depth] = mfn;
     shared(space.unwinding_depth).store(space.unwinding_depth + 1, relaxed);
 }
@@ -99,14 +84,15 @@ void start_unwinding(Space& space, Mfn mfn, unsigned entries)
 {
     Frame& frame = mm::frames[table];
     std::uint64_t* const entries = entries_of(table);
-    unsigned left = frame.stamp_or_progress.load(relaxed);
+    unsigned const held = frame.load().field();
+    unsigned left = held;
     while (left > 0 && budget.spend()) {
         if (ends_empty_line(table, left))
             left -= line_entries;
         else
             drop_leaf(Entry{shared(entries[--left]).load(relaxed)});
     }
-    frame.stamp_or_progress.store(left, relaxed);
+    frame.advance(static_cast<std::int32_t>(left - held));
     return left > 0 ? Progress::more : Progress::done;
 }
 
@@ -125,10 +111,9 @@ void finish_unwinding(Mfn mfn, unsigned level)
     if (level == 4)
         clear_hypervisor_slots(mfn);
     // Processors may have cached this table's entries: whoever reuses the frame as something else flushes first.
-    frame.stamp_or_progress.store(cpu::flush_clock_now(), release);
-    change(frame, [](FrameState state) {
-        return state.with_type(FrameType::none)
-            .with(0, FrameState::partial_bit | FrameState::unwinding_bit | FrameState::validated_bit);
+    std::uint32_t const now = cpu::flush_clock_now();
+    frame.change([=](FrameState state) {
+        return state.with_type(FrameType::none).with(0, FrameState::validated_bit).idle_since(now);
     });
     mm::drop_reference(mfn);
 }
@@ -140,14 +125,11 @@ void finish_unwinding(Mfn mfn, unsigned level)
     FrameState state = frame.load();
     FrameState next;
     do {
-        if (state.type_count() != 0 || state.partial() || state.pinned() || state.type() == FrameType::shared)
+        if (!state.idle() || state.pinned() || state.type() == FrameType::shared)
             return fail(Errno::ebusy);
-        next = state.with_type(mm::table_type(level))
-                   .with(FrameState::partial_bit, FrameState::validated_bit)
-                   .plus_type_uses(1);
+        next = state.with_type(mm::table_type(level)).with(0, FrameState::validated_bit).building(0);
     } while (!frame.exchange(state, next));
-    mm::flush_stale(frame);
-    frame.stamp_or_progress.store(0, relaxed);
+    mm::flush_stale(state.field());
     return {};
 }
 
@@ -160,8 +142,8 @@ enum class Use : std::uint8_t { taken, must_validate };
     // A table that is in use already: both counts at one stroke. It is ours and validated, which Space::lock keeps so.
     if (Frame* const known = mm::frames.find(mfn); known && known->owner_id() == space.id) [[likely]] {
         FrameState now = known->load();
-        if (now.type() == mm::table_type(level) && now.validated() && now.type_count() > 0 &&
-            now.type_count() < FrameState::type_count_max && now.references() < FrameState::references_max &&
+        if (now.counted_as(mm::table_type(level)) && now.field() < FrameState::type_count_max &&
+            now.references() < FrameState::references_max &&
             known->exchange(now, now.plus_references(1).plus_type_uses(1)))
             return Use::taken;
     }
@@ -201,9 +183,9 @@ public:
             }
             if (!budget.spend())
                 return Progress::more;
-            unsigned const index = mm::frames[top()].stamp_or_progress.load(relaxed);
+            unsigned const index = mm::frames[top()].load().field();
             if (begins_empty_line(top(), index)) {
-                mm::frames[top()].stamp_or_progress.store(index + line_entries, relaxed);
+                advance(line_entries);
                 continue;
             }
             if (index == table_entries) {
@@ -223,14 +205,14 @@ public:
 private:
     [[nodiscard]] Mfn top() const { return chain_[depth_ - 1]; }
     [[nodiscard]] unsigned top_level() const { return level_ - (depth_ - 1); }
-    void advance() { mm::frames[top()].stamp_or_progress.fetch_add(1, relaxed); }
+    void advance(unsigned entries = 1) { mm::frames[top()].advance(static_cast<std::int32_t>(entries)); }
 
     /// All that is left of a level-1 table. After an error the table knows how far it came.
     [[nodiscard]] Result<Progress> validate_leaves(Budget& budget)
     {
-        Frame& frame = mm::frames[top()];
         std::uint64_t* const entries = entries_of(top());
-        unsigned index = frame.stamp_or_progress.load(relaxed);
+        unsigned const done = mm::frames[top()].load().field();
+        unsigned index = done;
         Status failure;
         bool more = false;
         for (; index < table_entries; ++index) {
@@ -254,7 +236,7 @@ private:
             if (!(*stored == entry))
                 entries[index] = stored->bits();
         }
-        frame.stamp_or_progress.store(index, relaxed);
+        advance(index - done);
         if (!failure) {
             undo();
             return fail(failure.error());
@@ -299,9 +281,7 @@ private:
     {
         if (top_level() == 4)
             fill_hypervisor_slots(space_, top());
-        change(mm::frames[top()], [](FrameState state) {
-            return state.with(FrameState::validated_bit, FrameState::partial_bit);
-        });
+        mm::frames[top()].change([](FrameState state) { return state.with(FrameState::validated_bit).with_uses(1); });
         --depth_;
     }
 
@@ -326,7 +306,7 @@ bool is_table(Space const& space, Mfn mfn, unsigned level)
     if (!frame || frame->owner_id() != space.id)
         return false;
     FrameState const state = frame->load();
-    return state.type() == mm::table_type(level) && state.validated() && !state.partial();
+    return state.counted_as(mm::table_type(level));
 }
 
 Progress drain_tables(Space& space, Budget& budget)
@@ -339,17 +319,17 @@ Progress drain_tables(Space& space, Budget& budget)
         unsigned const level = mm::table_level(frame.load().type());
         if (level == 1 && unwind_leaves(mfn, budget) == Progress::more)
             return Progress::more;
-        unsigned const left = frame.stamp_or_progress.load(relaxed);
+        unsigned const left = frame.load().field();
         if (left == 0) {
             shared(space.unwinding_depth).store(space.unwinding_depth - 1, relaxed);
             finish_unwinding(mfn, level);
             continue;
         }
         if (ends_empty_line(mfn, left)) {
-            frame.stamp_or_progress.store(left - line_entries, relaxed);
+            frame.advance(-static_cast<std::int32_t>(line_entries));
             continue;
         }
-        frame.stamp_or_progress.store(left - 1, relaxed);
+        frame.advance(-1);
         unwind_entry(space, mfn, level, left - 1);
     }
     return Progress::done;
@@ -367,28 +347,25 @@ void abandon(Space& space, Mfn mfn)
     Frame& frame = mm::frames[mfn];
     if (frame.load().unwinding())
         return; // on the list already
-    unsigned const done = frame.stamp_or_progress.load(relaxed);
-    change(frame, [](FrameState state) { return state.with(FrameState::unwinding_bit).plus_type_uses(-1); });
-    start_unwinding(space, mfn, done);
+    frame.change([](FrameState state) { return state.undone_from(state.field()); });
+    start_unwinding(space, mfn);
 }
 
 void drop_table(Space& space, Mfn mfn)
 {
+    Frame& frame = mm::frames[mfn];
     // Not the last use: both counts at one stroke.
-    FrameState seen = mm::frames[mfn].load();
-    if (seen.type_count() > 1 && seen.references() > 1 &&
-        mm::frames[mfn].exchange(seen, seen.plus_references(-1).plus_type_uses(-1))) [[likely]]
+    FrameState seen = frame.load();
+    if (seen.counted() && seen.field() > 1 && seen.references() > 1 &&
+        frame.exchange(seen, seen.plus_references(-1).plus_type_uses(-1))) [[likely]]
         return;
-    FrameState const state = change(mm::frames[mfn], [](FrameState now) {
-        require(now.type_count() > 0, "more table uses dropped than taken");
-        FrameState const next = now.plus_type_uses(-1);
-        if (next.type_count() > 0)
-            return next;
-        return next.with(FrameState::partial_bit | FrameState::unwinding_bit, FrameState::validated_bit);
+    FrameState const state = frame.change([](FrameState now) {
+        require(now.counted(), "more table uses dropped than taken");
+        return now.field() > 1 ? now.plus_type_uses(-1) : now.with(0, FrameState::validated_bit).undone_from(table_entries);
     });
-    if (state.type_count() > 0)
+    if (state.counted())
         return mm::drop_reference(mfn);
-    start_unwinding(space, mfn, table_entries);
+    start_unwinding(space, mfn);
 }
 
 } // namespace rf::pvmmu

@@ -3,12 +3,12 @@
 /// Frames as page tables: taking and dropping a use of a frame as a table of some level.
 ///
 /// The first use validates the frame: every entry is checked and takes its references; tables below are validated first.
-/// Validation keeps its place in the frames themselves (FrameState::partial, Frame::stamp_or_progress), so it can stop
-/// when the budget is used up and go on when the guest repeats its request. A partial table holds one use and one
+/// Validation keeps its place in the frames' own words (mm/frame.hpp, phases building and unwinding), so it can stop when
+/// the budget is used up and go on when the guest repeats its request. A partial table holds one use and one
 /// reference of its own; whoever completes it inherits them.
 ///
 /// The last use going away undoes the frame: its entries give their references back, one budgeted step at a time, from
-/// the list in Space::unwinding. While a frame is undone it stays partial|unwinding, so nobody can use it as anything.
+/// the list in Space::unwinding. While a frame is undone it stays in phase unwinding, so nobody can use it as anything.
 ///
 /// All functions need Space::lock held and Space::unwinding empty on entry (drain first).
 

@@ -98,7 +98,8 @@ inline Result<Entry> modify_leaf(Space& space, EntryPlace place, DomainId target
                 return old;
             continue;
         }
-        Entry const stored = take_usual_leaf(fresh, target) ? plain : TRY(take_unusual_leaf(space, fresh, target));
+        mm::Frame* const frame = usual_frame(fresh, target);
+        Entry const stored = take_usual_leaf(frame, fresh, target) ? plain : TRY(take_unusual_leaf(space, fresh, target, frame));
         if (detail::swap_entry(place, old, stored)) {
             drop_leaf(old);
             return old;

@@ -113,10 +113,10 @@ TEST_F(Auditor, FindsRootsAndPinsThatAreNotCounted)
 
 TEST_F(Auditor, FindsFramesThatBelongToNobodyAndAreHeld)
 {
-    mm::frames[a[9]].owner = domid_invalid.value;
+    mm::frames[a[9]].set_owner(domid_invalid);
     EXPECT_TRUE(finds("references of a frame that nobody owns"));
-    EXPECT_TRUE(finds("frames on the domains' lists"));
-    mm::frames[a[9]].owner = a.id().value;
+    EXPECT_TRUE(finds("frames of the domains"));
+    mm::frames[a[9]].set_owner(a.id());
 }
 
 TEST_F(Auditor, CountsWhatItSaw)

@@ -35,19 +35,23 @@ public:
         memory_ = static_cast<std::byte*>(reserve(memory_bytes_));
         frames_ = static_cast<mm::Frame*>(reserve(frame_count_ * sizeof(mm::Frame)));
         m2p_ = static_cast<std::uint64_t*>(reserve(frame_count_ * sizeof(std::uint64_t)));
-        present_.resize((frame_count_ >> 15) + 1, 0);
+        owners_.resize(frame_count_, domid_invalid.value);
+        constexpr unsigned group_shift = mm::FrameTable::group_shift;
+        present_.resize((frame_count_ >> (group_shift + 6)) + 1, 0);
         address_map::fake_memory = memory_;
         address_map::m2p_writable = reinterpret_cast<std::uint64_t>(m2p_);
-        mm::frames.attach(frames_, Mfn{frame_count_}, present_.data());
+        mm::frames.attach(frames_, owners_.data(), Mfn{frame_count_}, present_.data());
         mm::m2p_limit = Mfn{frame_count_};
         std::destroy_at(&mm::allocator);
         std::construct_at(&mm::allocator);
+        free_blocks_.resize(mm::FrameAllocator::words(Mfn{frame_count_}), 0);
+        mm::allocator.attach(free_blocks_.data(), Mfn{frame_count_});
         for (std::uint64_t i = 0; i < frame_count_; ++i)
-            frames_[i].flags = mm::frame_is_hole;
+            frames_[i].state = mm::FrameState::hole;
         for (Ram const& range : ram)
             for (std::uint64_t i = range.start >> page_shift; i < (range.start + range.size) >> page_shift; ++i) {
-                frames_[i].flags = 0;
-                present_[i >> 15] |= 1ull << (i >> 9 & 63);
+                frames_[i].state = 0;
+                present_[i >> (group_shift + 6)] |= 1ull << (i >> group_shift & 63);
             }
         lines().clear();
         log::set_sink([](log::Level level, std::string_view line) {
@@ -60,7 +64,7 @@ public:
         log::set_sink(nullptr);
         // Frames of the hypervisor stay: its heap keeps pieces of them for ever. The domain's many ones go.
         for (std::uint64_t first = 0, end = 0; first < frame_count_; first = end + 1) {
-            for (end = first; end < frame_count_ && frames_[end].owner != domid_xen.value; ++end) {
+            for (end = first; end < frame_count_ && owners_[end] != domid_xen.value; ++end) {
             }
             if (end > first)
                 madvise(direct(Mfn{first}), (end - first) << page_shift, MADV_DONTNEED);
@@ -106,7 +110,8 @@ private:
     mm::Frame* frames_;
     std::uint64_t* m2p_;
     std::uint64_t frame_count_;
-    std::vector<std::uint64_t> present_;
+    std::vector<std::uint64_t> present_, free_blocks_;
+    std::vector<std::uint16_t> owners_;
 };
 
 } // namespace rf::dom0::test

@@ -14,24 +14,27 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <vector>
 
 namespace rf::testing_machine {
 
 inline constexpr std::uint64_t machine_frames = 16384;
 
-/// `count`: frames of the machine, a multiple of 512; the first 512 are never handed out.
+/// `count`: frames of the machine, a multiple of 2,048; the first 512 are never handed out.
 inline void ensure(std::uint64_t count = machine_frames)
 {
     if (address_map::fake_memory)
         return;
-    static std::uint64_t present[1] = {(1ull << count / 512) - 1};
+    static std::uint64_t present[1] = {(1ull << count / mm::FrameTable::group_frames) - 1};
     auto* memory = static_cast<std::byte*>(std::aligned_alloc(1u << 21, count * page_size));
     std::memset(memory, 0x5a, count * page_size);
     address_map::fake_memory = memory;
     address_map::m2p_writable =
         reinterpret_cast<std::uint64_t>(std::calloc(count, sizeof(std::uint64_t)));
     mm::m2p_limit = Mfn{count};
-    mm::frames.attach(new mm::Frame[count], Mfn{count}, present);
+    static std::vector<std::uint16_t> owners(count, domid_invalid.value);
+    mm::frames.attach(new mm::Frame[count], owners.data(), Mfn{count}, present);
+    mm::allocator.attach(new std::uint64_t[mm::FrameAllocator::words(Mfn{count})]{}, Mfn{count});
     mm::allocator.add(Mfn{512}, count - 512);
 }
 
@@ -44,7 +47,9 @@ public:
     }
     ~Owner()
     {
-        while (auto const mfn = memory.visit_first()) {
+        Mfn place{0};
+        Budget plenty{~0u};
+        while (auto const mfn = memory.visit_next(place, plenty)) {
             bool const was_ours = memory.give_up(*mfn).has_value();
             bool const last = references(*mfn) == 1;
             mm::drop_reference(*mfn);

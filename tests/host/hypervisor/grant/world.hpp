@@ -132,12 +132,12 @@ public:
     explicit AsPageTable(Mfn mfn) : frame_(mm::frames[mfn])
     {
         auto const state = frame_.load();
-        frame_.state.store(state.with_type(mm::FrameType::l1).plus_type_uses(1).plus_references(1).word());
+        frame_.state.store(state.with_type(mm::FrameType::l1).with_uses(1).plus_references(1).word());
     }
     ~AsPageTable()
     {
         auto const state = frame_.load();
-        frame_.state.store(state.plus_type_uses(-1).plus_references(-1).with_type(mm::FrameType::none).word());
+        frame_.state.store(state.idle_since(0).plus_references(-1).with_type(mm::FrameType::none).word());
     }
 
 private:

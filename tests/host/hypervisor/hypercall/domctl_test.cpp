@@ -142,7 +142,7 @@ TEST_F(Domctl, FrameTypesForTheStream)
     // As after pinning a page table of level 4.
     table.state.store(plain.with_type(mm::FrameType::l4)
                           .with(mm::FrameState::validated_bit | mm::FrameState::pinned_bit)
-                          .plus_type_uses(1)
+                          .with_uses(1)
                           .plus_references(1)
                           .word());
     auto op = request(xen::XEN_DOMCTL_getpageframeinfo3);

@@ -224,7 +224,7 @@ TEST_F(MemoryTrade, ARefusedExchangeGivesEverythingBack)
     caller = guest;
     std::vector<std::uint64_t> block{0x5000};
     auto request = trade(frames, 0, block, 9);
-    std::uint64_t const free = mm::allocator.free_frames(), listed = guest->memory.listed();
+    std::uint64_t const free = mm::allocator.free_frames(), owned = guest->memory.owned();
     ASSERT_TRUE(mm::take_reference(Mfn{frames[500]}, guest_id)); // a mapping
     auto call = start(xen::XENMEM_exchange, &request);
     EXPECT_EQ(finish(call), to_guest(Errno::einval));
@@ -232,7 +232,7 @@ TEST_F(MemoryTrade, ARefusedExchangeGivesEverythingBack)
     EXPECT_EQ(request.nr_exchanged, 0u);
     EXPECT_GE(mm::allocator.free_frames() + 8, free) << "but for what the heap has cut up";
     EXPECT_EQ(guest->memory.pages(), large);
-    EXPECT_EQ(guest->memory.listed(), listed);
+    EXPECT_EQ(guest->memory.owned(), owned);
     EXPECT_EQ(guest->memory.under_way(), 0u);
     for (std::uint64_t i = 0; i < large; ++i) {
         EXPECT_EQ(mm::frames[Mfn{frames[i]}].owner_id(), guest_id);

@@ -15,16 +15,48 @@ namespace {
 
 using testing_machine::Owner;
 
-/// What a walk over all of the list meets.
-std::set<Mfn> on_list(Owner& owner)
+/// What a walk over all of a domain's frames meets, in pieces of so many units.
+std::set<Mfn> met_by_walk(Owner& owner, std::uint32_t units = ~0u)
 {
     std::set<Mfn> met;
-    for (std::uint64_t left = owner.memory.listed(); left > 0; --left)
-        if (auto const mfn = owner.memory.visit_first()) {
-            EXPECT_TRUE(met.insert(*mfn).second) << "frame " << mfn->value << " is on the list twice";
+    Mfn place{0};
+    Budget budget{units};
+    while (true) {
+        auto const mfn = owner.memory.visit_next(place, budget);
+        if (mfn) {
+            EXPECT_TRUE(met.insert(*mfn).second) << "frame " << mfn->value << " comes twice";
             mm::drop_reference(*mfn);
+        } else if (mfn.error() == Errno::enoent) {
+            return met;
+        } else {
+            EXPECT_EQ(mfn.error(), Errno::eagain);
+            budget = Budget{units};
         }
-    return met;
+    }
+}
+
+TEST(DomainMemory, AWalkMeetsEachFrameOnceHoweverItIsCutUp)
+{
+    Owner owner(DomainId{34}), other(DomainId{35});
+    std::set<Mfn> mine;
+    for (unsigned order : {0u, 9u, 3u, 0u, 10u, 0u}) {
+        (void)other.frame();
+        auto const first = owner.memory.allocate(order);
+        ASSERT_TRUE(first);
+        for (std::uint64_t i = 0; i < 1ull << order; ++i)
+            mine.insert(*first + i);
+    }
+    EXPECT_EQ(owner.memory.owned(), mine.size());
+    for (std::uint32_t units : {1u, 2u, 7u, 1000u})
+        EXPECT_EQ(met_by_walk(owner, units), mine) << units;
+    for (Mfn const mfn : {*mine.begin(), *mine.rbegin()}) {
+        ASSERT_TRUE(owner.memory.give_up(mfn));
+        mine.erase(mfn);
+    }
+    EXPECT_EQ(met_by_walk(owner, 3), mine);
+    Mfn place{0};
+    Budget none{0};
+    EXPECT_EQ(owner.memory.visit_next(place, none).error(), Errno::eagain);
 }
 
 TEST(DomainMemory, ItsWalkMeetsFramesThatOthersFree)
@@ -43,16 +75,21 @@ TEST(DomainMemory, ItsWalkMeetsFramesThatOthersFree)
             }
             finished = true;
         });
-        while (!finished)
-            if (auto const mfn = dying.memory.visit_first()) {
+        Mfn place{0};
+        while (!finished) {
+            Budget plenty{~0u};
+            if (auto const mfn = dying.memory.visit_next(place, plenty)) {
                 ASSERT_EQ(mm::frames[*mfn].owner_id(), dying.memory.id());
                 ++met;
                 mm::drop_reference(*mfn);
+            } else {
+                place = Mfn{0};
             }
+        }
     }
     EXPECT_GT(met, 0u);
-    EXPECT_EQ(on_list(dying), stay);
-    EXPECT_EQ(on_list(next), stay_next);
+    EXPECT_EQ(met_by_walk(dying), stay);
+    EXPECT_EQ(met_by_walk(next), stay_next);
 }
 
 /// Two processors grow a domain by large extents, in small pieces; each disturbs the other. Nothing is lost, nothing comes twice.

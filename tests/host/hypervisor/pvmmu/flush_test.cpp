@@ -163,7 +163,7 @@ TEST_F(Flush, NobodyWritesToAFrameWhileAnotherProcessorStillMakesItWritable)
         audits = round % 50 == 0;
         ASSERT_EQ(pin(a, a[40], 1), 0);
         ASSERT_EQ(unpin(a, a[40]), 0);
-        std::uint32_t const stamp = mm::frames[a[40]].stamp_or_progress;
+        std::uint32_t const stamp = state(a[40]).field();
         std::atomic<unsigned> ready{0}, early{0};
         auto const work = [&](CpuId cpu) {
             cpu::fake_cpu = cpu;

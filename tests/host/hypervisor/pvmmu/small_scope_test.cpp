@@ -62,6 +62,8 @@ protected:
         return list;
     }
 
+    /// When a frame was last used decides what is flushed, and nothing else.
+    static mm::FrameState without_moments(mm::FrameState state) { return state.idle() ? state.idle_since(0) : state; }
     /// All that matters for what comes next: states, and the entries that the operations touch; the same for states that
     /// differ only in which of the three frames is which.
     std::uint64_t picture() const
@@ -88,7 +90,7 @@ protected:
             add(number < own ? (bits & 0xfff) | std::uint64_t{place[number] + 1} << 12 : bits);
         };
         for (unsigned i : order) {
-            add(state(f(i)).word());
+            add(without_moments(state(f(i))).word());
             add_entry(slot(f(i), 0));
             add_entry(slot(f(i), 1));
             add_entry(slot(a[3], 40 + i));
@@ -146,7 +148,6 @@ protected:
         struct Saved {
             Mfn mfn;
             std::uint64_t state, first, second;
-            std::uint32_t stamp;
         };
         std::array<Saved, own> frames;
         std::array<std::uint64_t, own> views;
@@ -158,7 +159,7 @@ protected:
     {
         Snapshot all{{}, {}, slot(dom0[3], 40), a.vcpu().pv.gdt_frames, a.vcpu().pv.gdt_entries};
         for (unsigned i = 0; i < own; ++i) {
-            all.frames[i] = {f(i), state(f(i)).word(), slot(f(i), 0), slot(f(i), 1), mm::frames[f(i)].stamp_or_progress};
+            all.frames[i] = {f(i), state(f(i)).word(), slot(f(i), 0), slot(f(i), 1)};
             all.views[i] = slot(a[3], 40 + i);
         }
         return all;
@@ -167,7 +168,6 @@ protected:
     {
         for (unsigned i = 0; i < own; ++i) {
             mm::frames[f(i)].state = all.frames[i].state;
-            mm::frames[f(i)].stamp_or_progress = all.frames[i].stamp;
             slot(f(i), 0) = all.frames[i].first;
             slot(f(i), 1) = all.frames[i].second;
             slot(a[3], 40 + i) = all.views[i];

@@ -100,7 +100,7 @@ TEST_F(Teardown, LeavesOthersAsTheyWere)
     domain::Domain* const zombie = a.domain;
     destroy(a, 32);
     audit_is_clean("with a zombie");
-    EXPECT_EQ(zombie->memory.listed(), 1u);
+    EXPECT_EQ(zombie->memory.owned(), 1u);
     EXPECT_NE(extend(dom0, extended(xen::MMUEXT_PIN_L1_TABLE, dom0[3].value), 0, zombie->id().value), 0)
         << "nothing is pinned for the dead";
     EXPECT_EQ(write(dom0, dom0[3], 50, 0, (zombie->id().value + 1u) << 16 | domid_self.value), error(Errno::esrch));
