@@ -9,6 +9,8 @@ namespace rf::cpu {
 
 /// The bits of a moment that a stamp keeps. The stamp 0 is of no moment: nothing was ever to be forgotten.
 inline constexpr std::uint32_t stamp_mask = (1u << 26) - 1;
+/// What a stamp keeps of `moment`; 0: nothing, so this moment cannot be remembered, and a later one must be.
+[[nodiscard]] constexpr std::uint32_t stamp_of(std::uint64_t moment) { return static_cast<std::uint32_t>(moment & stamp_mask); }
 
 /// The latest moment not after `now` of which `stamp` is left: the stamp was taken then or 2^26 or more ticks earlier.
 [[nodiscard]] constexpr std::uint64_t latest_moment(std::uint32_t stamp, std::uint64_t now)

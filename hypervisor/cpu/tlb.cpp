@@ -129,9 +129,9 @@ std::uint32_t flush_clock_now()
     // later then really drops the old entry.
     std::atomic_thread_fence(std::memory_order_seq_cst);
     std::uint64_t moment = flush_clock.load(std::memory_order_seq_cst);
-    if ((moment & stamp_mask) == 0) [[unlikely]]
+    if (stamp_of(moment) == 0) [[unlikely]]
         moment = tick(); // a later one, of which a stamp is left
-    return static_cast<std::uint32_t>(moment & stamp_mask);
+    return stamp_of(moment);
 }
 
 CpuMask filter_flushed_since(CpuMask cpus, std::uint32_t stamp)

@@ -46,7 +46,7 @@ TEST(FlushClock, NeverErrsTowardsStaleTranslations)
         std::uint64_t const reach = 1ull << random() % 29;
         std::uint64_t const taken = now - std::min(now, random() % reach);
         std::uint64_t const flushed = now - std::min(now, random() % reach);
-        auto const stamp = static_cast<std::uint32_t>(taken & rf::cpu::stamp_mask);
+        auto const stamp = rf::cpu::stamp_of(taken);
         if (stamp == 0)
             continue; // never given out
         bool const answer = flushed_since(flushed, stamp, now);
