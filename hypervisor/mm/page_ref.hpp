@@ -55,10 +55,10 @@ inline void drop_mapping(Frame& frame, MappingAccess access, unsigned count = 1)
 {
     bool const writes = access == MappingAccess::write;
     FrameState const state = frame.load();
+    if (writes && (!state.counted_as(FrameType::writable) || state.field() > FrameState::type_count_max - count)) [[unlikely]]
+        return false;
     Atomic<std::uint16_t> const& owned_by = frames.owner(frame);
     if (state.references() - 1 >= FrameState::references_max - count || owned_by.load(relaxed) != owner.value) [[unlikely]]
-        return false;
-    if (writes && (!state.counted_as(FrameType::writable) || state.field() > FrameState::type_count_max - count)) [[unlikely]]
         return false;
     FrameState expected = state;
     if (!frame.exchange(expected, state.plus_references(count).plus_type_uses(writes ? count : 0))) [[unlikely]]
@@ -73,14 +73,16 @@ inline void drop_mapping(Frame& frame, MappingAccess access, unsigned count = 1)
 [[nodiscard]] inline bool take_first_writable_mapping(Frame& frame, DomainId owner, unsigned count = 1)
 {
     FrameState const state = frame.load();
-    if (!state.idle_as(FrameType::writable) || state.references() - 1 >= FrameState::references_max - count)
+    Atomic<std::uint16_t> const& owned_by = frames.owner(frame);
+    if (!state.idle_as(FrameType::writable) || owned_by.load(relaxed) != owner.value ||
+        state.references() - 1 >= FrameState::references_max - count)
         return false;
     FrameState expected = state;
     if (!frame.exchange(expected, state.plus_references(count).with_uses(count)))
         return false;
-    if (frame.owner_id() == owner) [[likely]]
+    if (owned_by.load(relaxed) == owner.value) [[likely]]
         return true;
-    drop_mapping(frame, MappingAccess::write, count); // freed and given to someone else
+    drop_mapping(frame, MappingAccess::write, count); // as above
     return false;
 }
 

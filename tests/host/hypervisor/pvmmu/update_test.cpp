@@ -45,6 +45,18 @@ TEST_F(Update, ATableCannotBecomeWritable)
     audit_is_clean("after all kinds of writable");
 }
 
+TEST_F(Update, StrangersDoNotTouchWhatNobodyWritesTo)
+{
+    start(b);
+    ASSERT_EQ(write(b, b[3], 40, entry(b[40], read_write)), 0);
+    ASSERT_EQ(write(b, b[3], 40, 0), 0);
+    std::uint64_t const before = state(b[40]).word();
+    ++cpu::fake_tlb.clock; // a use that comes and goes would leave a later moment behind
+    EXPECT_NE(write(a, a[3], 40, entry(b[40], read_write)), 0);
+    EXPECT_NE(map(a, 40 * page_size, entry(b[40], read_write)), 0);
+    EXPECT_EQ(state(b[40]).word(), before) << "meanwhile its owner could not have made it a table";
+}
+
 TEST_F(Update, OnlyHarmlessBitsGoWithoutTheFullCheck)
 {
     // Every pair of flags of a leaf: whatever the way, the counts stay right and forbidden bits stay out.
