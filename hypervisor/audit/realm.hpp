@@ -21,7 +21,7 @@ public:
     /// Enters what the domains hold besides page-table entries and pins: roots, descriptor pages, mapped grants, pages
     /// shared with the hypervisor.
     virtual void enter_holders(Ledger& ledger) = 0;
-    /// Sums over all domains: frames on their lists, and frames that count against their limits.
+    /// Sums over all domains: frames that they own, and frames that count against their limits.
     struct Totals {
         std::uint64_t owned = 0;
         std::uint64_t pages = 0;

@@ -142,7 +142,8 @@ void FrameAllocator::release(Mfn first, unsigned order)
     std::uint64_t const freed = FrameState{}.idle_since(cpu::flush_clock_now()).word();
     for (std::uint64_t i = 0; i < 1ull << order; ++i) {
         Frame& frame = frames[first + i];
-        require(frame.load().references() == 0, "a frame given back is still in use");
+        FrameState const state = frame.load();
+        require(state.references() == 0 && state.idle() && !state.pinned() && !state.allocated(), "a frame given back is still in use");
         frame.set_owner(domid_invalid);
         frame.state.store(freed, relaxed);
     }
