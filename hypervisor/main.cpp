@@ -6,6 +6,7 @@
 #include "base/panic_hooks.hpp"
 #include "boot/access_gate.hpp"
 #include "boot/boot.hpp"
+#include "boot/branch_thunks.hpp"
 #include "boot/smp.hpp"
 #include "cpu/features.hpp"
 #include "cpu/guards.hpp"
@@ -198,6 +199,7 @@ void early_console(rf::boot::BootInfo const& info)
     hypercall::set_command_line(info.command_line);
     cpu::local_apic::allow_tsc_deadline(dev::options.tsc_deadline);
     cpu::set_guards(dev::options.guards);
+    boot::set_branch_thunks(cpu::guards().indirect);
     boot::set_access_gate(dev::options.smap);
 }
 

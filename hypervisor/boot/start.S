@@ -122,7 +122,7 @@ start:
 
     lea PHYSICAL(early_gdt)(%esi), %eax
     push %eax
-    pushw $(early_gdt_end - early_gdt - 1)
+    pushw $(.Learly_gdt_end - early_gdt - 1)
     lgdt (%esp)
     add $6, %esp
     lea PHYSICAL(long_mode)(%esi), %eax
@@ -159,7 +159,7 @@ unfit_text:
 early_gdt:
     .quad 0
     .quad 0x00af9b000000ffff            /* 64-bit code */
-early_gdt_end:
+.Learly_gdt_end:
 
 /* ---- 64-bit ----------------------------------------------------------------------------------------------------- */
     .code64

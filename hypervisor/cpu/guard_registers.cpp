@@ -50,11 +50,17 @@ constinit std::array<std::uint64_t, max_cpus> view_slots{};
     return names[static_cast<unsigned>(guard)];
 }
 
+[[nodiscard]] constexpr char const* name_of(IndirectBranch how)
+{
+    constexpr char const* names[] = {"by jumps", "behind fences", "by returns"};
+    return names[static_cast<unsigned>(how)];
+}
+
 void report(Guards const& g)
 {
     log::info("guards: page tables apart for Dom0 ", g.separate_control ? "yes" : "no", ", for guests ",
               g.separate_guests ? "yes" : "no", "; absent entries checked ", g.absent_guests ? "yes" : "no", "; buffers emptied ", g.buffers ? "yes" : "no", "; return stack refilled ",
-              g.returns ? "yes" : "no", "; branches ", name_of(g.branches), "; history ",
+              g.returns ? "yes" : "no", "; branches ", name_of(g.branches), ", indirect ones ", name_of(g.indirect), "; history ",
               g.history_by_register ? "by register" : g.history_by_loop ? "by a loop" : "kept", "; barrier between domains ",
               g.predictor ? "yes" : "no");
 }

@@ -47,6 +47,12 @@ constinit Guards chosen;
     return has(f.capabilities, capability::ibrs_all) ? BranchGuard::always : BranchGuard::each_entry;
 }
 
+/// IBRS keeps guests' lessons from the predictor of our branches; without it the predictor is not asked.
+[[nodiscard]] IndirectBranch best_indirect_branch(GuardFacts const& f, BranchGuard branches)
+{
+    return branches != BranchGuard::none || in_order(f) ? IndirectBranch::plain : IndirectBranch::by_return;
+}
+
 [[nodiscard]] constexpr bool settle(Setting wish, bool needed)
 {
     return wish == Setting::automatic ? needed : wish == Setting::on;
@@ -63,7 +69,7 @@ std::uint32_t Guards::speculation_control() const
 Guards choose_guards(GuardFacts const& facts, GuardWishes const& wishes)
 {
     bool const apart = reads_ahead_of_rights(facts);
-    BranchGuard const branches = best_branch_guard(facts);
+    BranchGuard const branches = settle(wishes.branches, true) ? best_branch_guard(facts) : BranchGuard::none;
     // Who keeps branch targets of rings apart may still let their history through.
     bool const history = facts.vendor == Vendor::intel && branches == BranchGuard::always &&
                          !has(facts.capabilities, capability::bhi_no);
@@ -77,10 +83,11 @@ Guards choose_guards(GuardFacts const& facts, GuardWishes const& wishes)
         .buffers = settle(wishes.buffers, leaks_buffers(facts)),
         // With SMEP a return that is foretold wrongly cannot lead into the guest's own code.
         .returns = settle(wishes.returns, !facts.smep && !in_order(facts)),
-        .branches = settle(wishes.branches, true) ? branches : BranchGuard::none,
+        .branches = branches,
         .history_by_loop = !facts.history_control && forget,
         .history_by_register = facts.history_control && forget,
         .predictor = facts.predictor_barrier && settle(wishes.predictor, true),
+        .indirect = wishes.indirect.value_or(best_indirect_branch(facts, branches)),
     };
 }
 

@@ -10,10 +10,19 @@
 #include "base/types.hpp"
 #include "cpu/features.hpp"
 
+#include <optional>
+
 namespace rf::cpu {
 
 /// An option that may be left to us.
 enum class Setting : std::uint8_t { automatic, off, on };
+
+/// How the hypervisor branches to an address in a register (cpu/branch_thunks.S).
+enum class IndirectBranch : std::uint8_t {
+    plain,        ///< by a jump, whose target the processor may foretell as it was taught
+    behind_fence, ///< the same behind LFENCE
+    by_return,    ///< by a return that is foretold to lead nowhere ("retpoline")
+};
 
 /// What the operator asked for (`xpti=`, `spec-ctrl=`).
 struct GuardWishes {
@@ -26,6 +35,7 @@ struct GuardWishes {
     Setting branches = Setting::automatic;         ///< IBRS while in the hypervisor
     Setting history = Setting::automatic;          ///< forget the history of branches at entry
     Setting predictor = Setting::automatic;        ///< IBPB when another domain comes onto a processor
+    std::optional<IndirectBranch> indirect{};      ///< the hypervisor's indirect branches (`bti-thunk=`); nothing: left to us
 };
 
 /// What CPUID and IA32_ARCH_CAPABILITIES say; SDM vol. 4, table 2-2, AMD APM vol. 3, appendix E.
@@ -78,6 +88,7 @@ struct Guards {
     bool history_by_loop = false;    ///< a run of branches at entry
     bool history_by_register = false; ///< BHI_DIS_S beside IBRS
     bool predictor = false;
+    IndirectBranch indirect = IndirectBranch::plain;
 
     [[nodiscard]] constexpr bool separates() const { return separate_control || separate_guests; }
     /// Entries and exits have work to do.

@@ -23,6 +23,16 @@ template <std::unsigned_integral Index>
     return below;
 }
 
+/// `index` where it is below `size`, else `size`, and that also while the processor runs ahead: for tables with an entry more, which
+/// stands for every number beyond them.
+template <std::unsigned_integral Index>
+[[nodiscard, gnu::always_inline]] inline Index clamp_to_last(Index index, std::uint64_t size)
+{
+    std::uint64_t clamped = index;
+    asm volatile("cmp %[size], %[clamped]\n\tcmovae %[size], %[clamped]" : [clamped] "+r"(clamped) : [size] "r"(size) : "cc");
+    return static_cast<Index>(clamped);
+}
+
 // Control registers.
 [[nodiscard]] inline std::uint64_t read_cr0() { std::uint64_t v; asm volatile("mov %%cr0, %0" : "=r"(v)); return v; }
 [[nodiscard]] inline std::uint64_t read_cr2() { std::uint64_t v; asm volatile("mov %%cr2, %0" : "=r"(v)); return v; }

@@ -272,10 +272,28 @@ constexpr Member in_hypervisor[] = {&GuardWishes::returns, &GuardWishes::buffers
     return false;
 }
 
-void set_all(std::span<Member const> members, Setting value, GuardWishes& wishes)
+/// All measures in the hypervisor: left to us, or none.
+void set_all_in_hypervisor(bool on, GuardWishes& wishes)
 {
-    for (Member const member : members)
-        wishes.*member = value;
+    for (Member const member : in_hypervisor)
+        wishes.*member = on ? Setting::automatic : Setting::off;
+    wishes.indirect.reset();
+    if (!on)
+        wishes.indirect = cpu::IndirectBranch::plain;
+}
+
+/// `bti-thunk=` and one of Xen's three words.
+[[nodiscard]] bool set_indirect(std::string_view piece, GuardWishes& wishes)
+{
+    using enum cpu::IndirectBranch;
+    static constexpr std::pair<std::string_view, cpu::IndirectBranch> words[] = {
+        {"bti-thunk=retpoline", by_return}, {"bti-thunk=lfence", behind_fence}, {"bti-thunk=jmp", plain}};
+    for (auto const& [word, how] : words)
+        if (word == piece) {
+            wishes.indirect = how;
+            return true;
+        }
+    return false;
 }
 
 /// A boolean for all, `default`, or pieces that name Dom0 and the others.
@@ -311,11 +329,11 @@ bool speculation_control(std::string_view text, GuardWishes& wishes)
         if (all) {
             // As with Xen, "no" means page tables as well, and "yes" leaves every choice to us.
             Setting const value = *all ? Setting::automatic : Setting::off;
-            set_all(in_hypervisor, value, next);
+            set_all_in_hypervisor(*all, next);
             next.separate_control = next.separate_guests = next.absent_control = next.absent_guests = value;
         } else if (one.name == "xen" && one.value) {
-            set_all(in_hypervisor, *one.value ? Setting::automatic : Setting::off, next);
-        } else if (!piece->starts_with("bti-thunk=") && !set_named(speculation_words, one, next)) {
+            set_all_in_hypervisor(*one.value, next);
+        } else if (!set_indirect(*piece, next) && !set_named(speculation_words, one, next)) {
             return false;
         }
     }

@@ -41,7 +41,8 @@ struct LogLevel {
 /// `pv-l1tf=`: as `xpti=`.
 [[nodiscard]] bool absent_entries(std::string_view text, cpu::GuardWishes& wishes);
 /// `spec-ctrl=`: a boolean for all measures, `no-xen` or `xen` for those in the hypervisor, or a list of `rsb`, `md-clear`,
-/// `verw`, `ibrs`, `ibpb`, `bhb` and `bti-thunk=<any>`, each `[=<bool>]` or `no-<name>`. False leaves the wishes as they were.
+/// `verw`, `ibrs`, `ibpb` and `bhb`, each `[=<bool>]` or `no-<name>`, and `bti-thunk=retpoline|lfence|jmp`. False leaves the wishes
+/// as they were.
 [[nodiscard]] bool speculation_control(std::string_view text, cpu::GuardWishes& wishes);
 
 } // namespace rf::dev::option_values

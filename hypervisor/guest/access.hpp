@@ -12,6 +12,7 @@
 
 #include <cstddef>
 #include <cstring>
+#include <iterator>
 #include <type_traits>
 
 namespace rf::guest {
@@ -25,10 +26,17 @@ namespace rf::guest {
 /// As copy_bytes_in, but yields how many bytes could be read before a fault (instruction fetch near a page end).
 [[nodiscard]] std::size_t copy_bytes_in_partial(void* to, GuestVirtual from, std::size_t bytes);
 
-/// Copies whole words, at most most_words: for structures, where setting up a long copy would cost more than the copy.
+/// Copies as many whole words as the name says: for structures, where setting up a long copy would cost more than the copy.
 /// Nonzero on a fault; a part may have been copied then. In copy.S.
-extern "C" std::uint64_t guest_copy_words(void* to, void const* from, std::uint64_t words);
-inline constexpr std::size_t most_words = 16;
+using WordCopy = std::uint64_t(void* to, void const* from);
+extern "C" WordCopy guest_copy_words_1, guest_copy_words_2, guest_copy_words_3, guest_copy_words_4, guest_copy_words_5, guest_copy_words_6,
+    guest_copy_words_7, guest_copy_words_8, guest_copy_words_9, guest_copy_words_10, guest_copy_words_11, guest_copy_words_12, guest_copy_words_13,
+    guest_copy_words_14, guest_copy_words_15, guest_copy_words_16;
+inline constexpr WordCopy* word_copies[] = {
+    guest_copy_words_1,  guest_copy_words_2,  guest_copy_words_3,  guest_copy_words_4,  guest_copy_words_5,  guest_copy_words_6,
+    guest_copy_words_7,  guest_copy_words_8,  guest_copy_words_9,  guest_copy_words_10, guest_copy_words_11, guest_copy_words_12,
+    guest_copy_words_13, guest_copy_words_14, guest_copy_words_15, guest_copy_words_16};
+inline constexpr std::size_t most_words = std::size(word_copies);
 /// The same for four bytes.
 extern "C" std::uint64_t guest_copy_dword(void* to, void const* from);
 
@@ -61,7 +69,7 @@ template <class T>
     if constexpr (sizeof(T) == 4)
         return guest_copy_dword(to, from) == 0;
     else
-        return guest_copy_words(to, from, sizeof(T) / 8) == 0;
+        return word_copies[sizeof(T) / 8 - 1](to, from) == 0;
 }
 
 /// Copies one T in. Errno::efault; `to` is zeroed then.

@@ -39,33 +39,38 @@ guest_copy:
     fixup 3b, 4b
     .size guest_copy, . - guest_copy
 
-// rdi destination   rsi source   rdx words, 1..16   ->   rax 0, or not 0 after a fault
-// Unrolled from the last word down to the first and entered where `words` are left: each pair of moves has eight bytes.
-    .globl guest_copy_words
-    .hidden guest_copy_words
-    .type guest_copy_words, @function
-guest_copy_words:
+// rdi destination   rsi source   ->   rax 0, or not 0 after a fault: guest_copy_words_N copies N words, 1..16.
+// One run of moves from the last word down to the first, with an entrance for each count, so that no branch has to be computed.
+    .macro copy_words count
+    .globl guest_copy_words_\count
+    .hidden guest_copy_words_\count
+    .type guest_copy_words_\count, @function
+guest_copy_words_\count:
     open_guest_memory
-    lea 3f(%rip), %rax
-    shl $3, %rdx
-    sub %rdx, %rax
-    jmp *%rax
-    .set offset, 120
-    .rept 16
-1:  .byte 0x48, 0x8b, 0x46, offset      // mov offset(%rsi), %rax
-2:  .byte 0x48, 0x89, 0x47, offset      // mov %rax, offset(%rdi)
+    jmp move_words_\count
+    .size guest_copy_words_\count, . - guest_copy_words_\count
+    .endm
+    .irp count, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16
+    copy_words \count
+    .endr
+
+    .type guest_move_words, @function
+guest_move_words:
+    .irp count, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4, 3, 2, 1
+move_words_\count:
+1:  mov 8 * \count - 8(%rsi), %rax
+2:  mov %rax, 8 * \count - 8(%rdi)
     fixup 1b, guest_copy_words_fault
     fixup 2b, guest_copy_words_fault
-    .set offset, offset - 8
     .endr
-3:  xor %eax, %eax
+    xor %eax, %eax
     close_guest_memory
     ret
 guest_copy_words_fault:
     mov $1, %eax
     close_guest_memory
     ret
-    .size guest_copy_words, . - guest_copy_words
+    .size guest_move_words, . - guest_move_words
 
 // rdi destination   rsi source   ->   rax 0, or not 0 after a fault: four bytes
     .globl guest_copy_dword

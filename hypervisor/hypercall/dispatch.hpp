@@ -11,13 +11,8 @@ namespace rf::hypercall {
 /// rip back onto the SYSCALL instruction, so the guest repeats the call after it had a chance to take events.
 inline void dispatch(domain::Vcpu& vcpu, xen::cpu_user_regs& regs)
 {
-    Handler const handler = find(regs.rax);
-    if (!handler) [[unlikely]] {
-        regs.rax = static_cast<std::uint64_t>(to_guest(Errno::enosys));
-        return;
-    }
     Call call{vcpu, vcpu.domain(), regs, false};
-    Outcome const outcome = handler(call);
+    Outcome const outcome = find(regs.rax)(call);
     if (outcome.is_value()) [[likely]] {
         regs.rax = static_cast<std::uint64_t>(outcome.result());
     } else if (outcome.is_again()) {

@@ -49,15 +49,12 @@ constexpr std::uint32_t spent_per_batch = 24;
 {
     if (entry.op == xen::HYPERVISOR_multicall)
         return fail(Errno::einval);
-    Handler const handler = find(entry.op);
-    if (!handler)
-        return fail(Errno::enosys);
     xen::cpu_user_regs registers; // only the arguments are looked at
 #pragma GCC unroll 6
     for (unsigned i = 0; i < 6; ++i)
         registers.*argument_registers[i] = entry.args[i];
     Call inner{call.vcpu, call.domain, registers, true};
-    Outcome const outcome = handler(inner);
+    Outcome const outcome = find(entry.op)(inner);
     spent += inner.spent;
     if (outcome.is_again())
         for (unsigned i = 0; i < 6; ++i)

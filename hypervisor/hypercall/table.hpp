@@ -12,9 +12,14 @@ namespace rf::hypercall {
 
 inline constexpr unsigned table_size = 64;
 
-[[nodiscard]] constexpr std::array<Handler, table_size> make_table()
+/// What has no handler.
+[[nodiscard]] inline Outcome unknown_hypercall(Call&) { return fail(Errno::enosys); }
+
+/// The last entry stands for all numbers beyond the table.
+[[nodiscard]] constexpr std::array<Handler, table_size + 1> make_table()
 {
-    std::array<Handler, table_size> table{};
+    std::array<Handler, table_size + 1> table;
+    table.fill(unknown_hypercall);
     table[xen::HYPERVISOR_set_trap_table] = set_trap_table;
     table[xen::HYPERVISOR_mmu_update] = mmu_update;
     table[xen::HYPERVISOR_set_gdt] = set_gdt;
@@ -49,12 +54,8 @@ inline constexpr unsigned table_size = 64;
     return table;
 }
 
-inline constexpr std::array<Handler, table_size> table = make_table();
+inline constexpr std::array<Handler, table_size + 1> table = make_table();
 
-/// The handler of `number`, or null.
-[[nodiscard]] inline Handler find(std::uint64_t number)
-{
-    return cpu::clamp_index(number, table_size) ? table[number] : nullptr;
-}
+[[nodiscard]] inline Handler find(std::uint64_t number) { return table[cpu::clamp_to_last(number, table_size)]; }
 
 } // namespace rf::hypercall

@@ -113,6 +113,8 @@ void set_command_line(std::string_view text) { command_line = text; }
 
 Outcome xen_version(Call& call)
 {
+    if (call.narrow(0) > xen::XENVER_build_id)
+        return fail(Errno::enosys);
     switch (call.narrow(0)) {
     case xen::XENVER_version:
         return Outcome::value(version_major << 16 | version_minor);

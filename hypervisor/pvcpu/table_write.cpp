@@ -58,7 +58,7 @@ using pvmmu::Entry;
     std::uint64_t code;
     static_assert(sizeof code == word_store_bytes);
     if (!address_map::guest_range_ok(regs.rip, sizeof code) ||
-        guest::guest_copy_words(&code, reinterpret_cast<void const*>(regs.rip), 1) != 0)
+        !guest::copied_shortly<std::uint64_t>(&code, reinterpret_cast<void const*>(regs.rip)))
         return TableWrite::not_ours;
     WordStore const store = decode_word_store(code);
     if (store.length == 0 || address.value % 8)

@@ -13,15 +13,15 @@ namespace rf::time {
 
 class [[nodiscard]] HomeLock {
 public:
-    /// `lock_of(CpuId)` yields the Spinlock& of a CPU's queue.
+    /// `lock_of(CpuId)` yields the Spinlock& of a CPU's queue. Part of the caller, so that a function's name costs no indirect call.
     template <class LockOf>
-    HomeLock(Atomic<CpuId> const& home, LockOf lock_of)
+    [[gnu::always_inline]] HomeLock(Atomic<CpuId> const& home, LockOf lock_of)
     {
         while (!take(home, [&] { return std::pair{&lock_of(home_), &lock_of(home_)}; }))
             release_all();
     }
     template <class LockOf>
-    HomeLock(Atomic<CpuId> const& home, CpuId other, LockOf lock_of)
+    [[gnu::always_inline]] HomeLock(Atomic<CpuId> const& home, CpuId other, LockOf lock_of)
     {
         while (!take(home, [&] { return std::pair{&lock_of(home_), &lock_of(other)}; }))
             release_all();

@@ -6,6 +6,7 @@
 #include "time/clock.hpp"
 #include "time/home_lock.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace rf::time {
@@ -39,7 +40,8 @@ public:
 private:
     [[nodiscard]] static Timer* merge(Timer* a, Timer* b);
     [[nodiscard]] static Timer* merge_siblings(Timer* first);
-    [[nodiscard]] Timer* take_due(Nanoseconds now);
+    /// The first timer if it is due, taken out; else null, and the hardware timer is set to the next.
+    [[nodiscard]] Timer* take_due_or_wait(Nanoseconds now);
     void program(Nanoseconds deadline);
 
     Timer* root_ = nullptr;
@@ -124,12 +126,14 @@ void TimerQueue::attend(CpuId cpu)
         program(deadline);
 }
 
-Timer* TimerQueue::take_due(Nanoseconds now)
+Timer* TimerQueue::take_due_or_wait(Nanoseconds now)
 {
     LockGuard const guard{lock};
     Timer* const timer = root_;
-    if (!timer || timer->deadline_.load(relaxed) > now)
+    if (!timer || timer->deadline_.load(relaxed) > now) {
+        program(earliest());
         return nullptr;
+    }
     remove(*timer);
     timer->callbacks_.fetch_add(1, relaxed);
     timer->deadline_.store(never, release);
@@ -139,16 +143,14 @@ Timer* TimerQueue::take_due(Nanoseconds now)
 void TimerQueue::run()
 {
     for (unsigned count = 0; count < timers_per_run; ++count) {
-        Timer* const timer = take_due(now());
+        Timer* const timer = take_due_or_wait(now());
         if (!timer)
-            break;
+            return;
         timer->callback_(timer->owner_);
         timer->callbacks_.fetch_sub(1, release); // the last access: the owner may destroy it now
     }
     LockGuard const guard{lock};
-    Nanoseconds const deadline = earliest();
-    Nanoseconds const present = now();
-    program(deadline > present ? deadline : present + overload_pause);
+    program(std::max(earliest(), now() + overload_pause));
 }
 
 void Timer::arm(Nanoseconds deadline) { arm_on(cpu::current_id(), deadline); }

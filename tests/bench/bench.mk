@@ -5,13 +5,13 @@ BUILD ?= build
 BENCH_GUEST_OBJECTS := $(patsubst tests/bench/guest/%,$(BUILD)/obj/guests/bench/%.o,$(wildcard tests/bench/guest/*.cpp tests/bench/guest/*.S))
 BENCH_OBJECTS := $(patsubst tests/bench/host/%.cpp,$(BUILD)/obj/bench/%.o,$(wildcard tests/bench/host/*.cpp))
 
-$(BUILD)/guests/bench: $(BENCH_GUEST_OBJECTS) $(RUNTIME_OBJECTS) pv-drivers/runtime/guest.ld
+$(BUILD)/guests/bench: $(BENCH_GUEST_OBJECTS) $(BUILD)/obj/guests/linux_bench/tell.o $(RUNTIME_OBJECTS) pv-drivers/runtime/guest.ld
 	@mkdir -p $(@D); echo "LINK  $@"
 	@$(GUEST_CXX) $(GUEST_LINK) -T pv-drivers/runtime/guest.ld -o $@ $(filter %.o,$^)
 
 $(BUILD)/obj/guests/bench/%.cpp.o: tests/bench/guest/%.cpp
 	@mkdir -p $(@D); echo "CXX   $<"
-	@$(GUEST_CXX) $(GUEST_FLAGS) $(GUEST_INCLUDES) -Itests/bench/guest -MMD -MP -c $< -o $@
+	@$(GUEST_CXX) $(GUEST_FLAGS) $(GUEST_INCLUDES) -Itests/bench/guest -Itests/bench/linux/tell -MMD -MP -c $< -o $@
 
 $(BUILD)/obj/guests/bench/%.S.o: tests/bench/guest/%.S
 	@mkdir -p $(@D); echo "AS    $<"
@@ -60,12 +60,13 @@ LINUX_BENCH_FLAGS := $(BENCH_FLAGS) -Itests/bench/linux/host
 WORK_SOURCES := $(wildcard tests/bench/linux/work/*.cpp) tests/bench/linux/tell/tell.S
 WORK_FLAGS := -std=c++23 -O2 -Wall -Wextra -Werror -Itests/bench/linux/tell -Idom0-tools -Iguest-abi
 LINUX_BENCH_GUESTS := $(addprefix $(BUILD)/guests/,idle switch)
+LINUX_BENCH_KERNELS := $(LINUX_BENCH_GUESTS) $(BUILD)/guests/bench
 # make bench-linux STAGES=create,store; MANY and FILL: how many small guests
 STAGES ?=
 MANY ?= 100
 FILL ?= 0
 .PHONY: bench-linux
-bench-linux: hypervisor images tools guests $(BUILD)/dom0/rf-backd $(LINUX_BENCH_GUESTS) $(BUILD)/bench/work $(BUILD)/bench/meter.so \
+bench-linux: hypervisor images tools guests $(BUILD)/dom0/rf-backd $(LINUX_BENCH_KERNELS) $(BUILD)/bench/work $(BUILD)/bench/meter.so \
 		$(BUILD)/bench/qemu-xen/complete $(BUILD)/tests/linux_bench
 	@$(BUILD)/tests/linux_bench --many $(MANY) --fill $(FILL) $(if $(STAGES),--only $(STAGES))
 	@$(if $(PROFILE),$(BUILD)/tests/linux_bench --profile $(if $(STAGES),--only $(STAGES)))

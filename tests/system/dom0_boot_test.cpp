@@ -51,8 +51,8 @@ constexpr Combination combinations[] = {
     {"BiosPcOldCpuSmall", Firmware::bios, "pc", 1, 512, "qemu64", QemuVersion::installed, Ending::reboot, Packing::gzip},
     {"UefiQ35Large", Firmware::ovmf, "q35", 4, 6144, "max,-smap,-la57", QemuVersion::installed, Ending::reboot, Packing::zstd},
     {"UefiPcNehalem", Firmware::ovmf, "pc", 2, 1024, "Nehalem", QemuVersion::installed, Ending::power_off, Packing::lz4, serial_without_interrupt, true},
-    {"BiosPcFourCpusQemu10", Firmware::bios, "pc", 4, 4096, "max,-la57", QemuVersion::backports_10, Ending::power_off, Packing::elf, "smap xpti=dom0=no spec-ctrl=rsb,verw,bhb"},
-    {"BiosQ35SmapQemu10", Firmware::bios, "q35", 2, 4096, "max,-la57", QemuVersion::backports_10, Ending::reboot, Packing::xz, "smap"},
+    {"BiosPcFourCpusQemu10", Firmware::bios, "pc", 4, 4096, "max,-la57", QemuVersion::backports_10, Ending::power_off, Packing::elf, "smap xpti=dom0=no spec-ctrl=rsb,verw,bhb,bti-thunk=lfence"},
+    {"BiosQ35SmapQemu10", Firmware::bios, "q35", 2, 4096, "max,-la57", QemuVersion::backports_10, Ending::reboot, Packing::xz, "smap spec-ctrl=bti-thunk=jmp"},
     {"BiosQ35Smap", Firmware::bios, "q35", 2, 3072, "max,-la57", QemuVersion::installed, Ending::power_off},
 };
 

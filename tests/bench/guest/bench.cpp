@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: MIT
-// bench: a guest kernel that counts what the hypervisor under it takes for each of its services, and prints one line per figure.
-// `only=M1+M9` takes some. It is meant for a machine whose time-stamp counter counts instructions (README.md).
+// bench: a guest kernel that counts what the hypervisor under it takes for each of its services, and reports one line per figure.
+// `only=M1+M9` takes some. It runs as the initial domain (tests/bench/host) and as an ordinary guest (tests/bench/linux). It is meant for a machine whose time-stamp counter counts instructions (README.md).
 #include "measure.hpp"
 
 using namespace rf::runtime;
@@ -16,6 +16,6 @@ void guest_main()
     rf::bench::measure_page_tables();
     rf::bench::measure_events();
     rf::bench::measure_grants();
-    print("bench: done\n");
-    shutdown(xen::SHUTDOWN_reboot);
+    rf::bench::report("bench: done");
+    shutdown(start_info().flags & xen::SIF_INITDOMAIN ? xen::SHUTDOWN_reboot : xen::SHUTDOWN_poweroff);
 }

@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: MIT
 #include "measure.hpp"
 
+#include "tell.hpp"
+
 namespace rf::bench {
 
-using runtime::print;
-
 namespace {
+
+using Line = front::ShortText<256>;
 
 std::uint64_t overhead_ticks = 0;
 
@@ -13,7 +15,15 @@ std::uint64_t overhead_ticks = 0;
 
 void Tally::print(std::string_view name, std::uint64_t units) const
 {
-    runtime::print("bench: figure ", name, " rounds ", rounds_, " units ", units, " total ", total_, " min ", least_, " max ", most_, "\n");
+    report(Line{"bench: figure ", name, " rounds ", rounds_, " units ", units, " total ", total_, " min ", least_, " max ", most_}.view());
+}
+
+void report(std::string_view line)
+{
+    if (runtime::start_info().flags & xen::SIF_INITDOMAIN)
+        runtime::print(line, "\n");
+    else
+        tell(line);
 }
 
 bool wanted(std::string_view name)
@@ -34,7 +44,7 @@ bool wanted(std::string_view name)
 void refuse(std::string_view name, std::string_view why, long error)
 {
     if (wanted(name))
-        print("bench: refused ", name, " ", why, ", error ", static_cast<std::uint64_t>(error < 0 ? -error : error), "\n");
+        report(Line{"bench: refused ", name, " ", why, ", error ", static_cast<std::uint64_t>(error < 0 ? -error : error)}.view());
 }
 
 std::uint64_t overhead()

@@ -21,7 +21,7 @@ public:
         least_ = instructions < least_ ? instructions : least_;
         most_ = instructions > most_ ? instructions : most_;
     }
-    /// Prints the one line that the host program reads. One round holds `units` operations.
+    /// Reports the one line that the host program reads. One round holds `units` operations.
     void print(std::string_view name, std::uint64_t units) const;
 
     [[nodiscard]] std::uint64_t least() const { return least_; }
@@ -40,6 +40,10 @@ inline constexpr unsigned warming_rounds = 16;
     asm volatile("rdtsc" : "=a"(low), "=d"(high) : : "memory");
     return std::uint64_t{high} << 32 | low;
 }
+
+/// A line for the host program: the initial domain prints it, an ordinary guest tells it to the meter (tests/bench/linux/tell), so
+/// that nobody has to run because of it.
+void report(std::string_view line);
 
 /// Whether the command line asks for the figure: `only=M1+M9` asks for all whose name begins so, up to a
 /// dot. (The loader takes commas for itself.)

@@ -71,28 +71,46 @@ void add_boot_and_size(Results& results, std::uint64_t loader, const fs::path& i
         results.refused["M40"] = bytes.error().message;
 }
 
-std::string report(const std::vector<Row>& rows, const Request& request, const std::string& date, const std::string& commit, const fs::path& build) {
+constexpr auto apart_heading = "\n## With page tables apart (`xpti=true` on both)\n\n";
+
+std::string report(const std::vector<Row>& rows, const std::vector<Row>& apart, const Request& request, const std::string& date, const std::string& commit,
+                   const fs::path& build) {
     const auto command = [&](const char* name, const fs::path& hypervisor) {
         auto words = command_of({name, fs::relative(hypervisor), ""}, fs::relative(build), fs::relative(build) / "logs" / (std::string{name} + "-1.log"));
         return shell_line(words);
     };
     return "# Exact figures\n\nExecuted instructions per operation, guest, hypervisor and all; written by `make bench` on " + date + " at commit " + commit +
            ".\nWhat is measured and how: [README.md](README.md). Ratio: Ringfort / Xen. Two runs of each agreed to the instruction.\n\n" + to_markdown(rows) +
-           "\nThe machines:\n\n    " + command("bench-xen", request.xen) + "\n    " + command("bench-ringfort", request.ringfort) + "\n";
+           apart_heading + to_markdown(apart) + "\nThe machines:\n\n    " + command("bench-xen", request.xen) + "\n    " + command("bench-ringfort", request.ringfort) + "\n";
+}
+
+/// What both hypervisors took of the same machine, and what is written about it.
+struct Pair {
+    Results xen, ringfort;
+};
+
+Results xen_results(const Request& request, const fs::path& build, const Run& run) {
+    if (!request.ringfort_only) return must(run_twice(run, build));
+    std::ifstream log{build / "logs" / (run.name + "-1.log")};
+    if (!log) give_up("there is no earlier run of Xen: leave --ringfort-only out once");
+    return parse_results(std::string{std::istreambuf_iterator<char>{log}, {}});
+}
+
+Pair take(const Request& request, const fs::path& build, const std::string& suffix, const std::string& kernel_arguments, const std::string& hypervisor_arguments) {
+    return {.xen = xen_results(request, build, {"bench-xen" + suffix, request.xen, kernel_arguments, hypervisor_arguments}),
+            .ringfort = must(run_twice({"bench-ringfort" + suffix, request.ringfort, kernel_arguments, hypervisor_arguments}, build))};
 }
 
 /// M4 is M3 on machines that are told to keep page tables apart.
-void add_isolated(Results& results, const std::string& name, const fs::path& hypervisor, const Request& request, const fs::path& build) {
-    if (!asked_for(request.only, "M4")) return;
-    const auto apart = must(run_twice({name + "-xpti", hypervisor, "only=M3", "xpti=true"}, build));
+void add_isolated(Results& results, const Results& apart) {
     if (const auto found = apart.figures.find("M3"); found != apart.figures.end()) results.figures["M4"] = found->second;
 }
 
-Results xen_results(const Request& request, const fs::path& build, const std::string& arguments) {
-    if (!request.ringfort_only) return must(run_twice({"bench-xen", request.xen, arguments}, build));
-    std::ifstream log{build / "logs/bench-xen-1.log"};
-    if (!log) give_up("there is no earlier run of Xen: leave --ringfort-only out once");
-    return parse_results(std::string{std::istreambuf_iterator<char>{log}, {}});
+/// The rows that machines with page tables apart took.
+std::vector<Row> apart_rows(const Pair& apart) {
+    auto rows = make_rows(apart.xen, apart.ringfort, "");
+    std::erase_if(rows, [](const Row& row) { return !row.xen && !row.ringfort; });
+    return rows;
 }
 
 void write_profile(const Request& request, const fs::path& build, const std::string& arguments, const std::string& heading) {
@@ -110,10 +128,10 @@ int main(int count, char** words) {
     const Request request = parse(count, words, build);
     std::string arguments = request.only.empty() ? "" : "only=" + request.only;
     std::replace(arguments.begin(), arguments.end(), ',', '+');  // the loader takes commas for itself
-    Results ringfort = must(run_twice({"bench-ringfort", request.ringfort, arguments}, build));
-    Results xen = xen_results(request, build, arguments);
-    add_isolated(ringfort, "bench-ringfort", request.ringfort, request, build);
-    add_isolated(xen, "bench-xen", request.xen, request, build);
+    auto [xen, ringfort] = take(request, build, "", arguments, "");
+    const auto apart = take(request, build, "-xpti", arguments.empty() ? "" : arguments + "+M3", "xpti=true");
+    add_isolated(ringfort, apart.ringfort);
+    add_isolated(xen, apart.xen);
     const std::uint64_t loader = must(loader_end(build));
     add_boot_and_size(ringfort, loader, request.ringfort);
     // the image for multiboot loaders has one section only; the one for UEFI is the same code
@@ -123,12 +141,18 @@ int main(int count, char** words) {
     const auto date = today();
     auto commit = rf::system::run_program({"git", "-C", rf::system::source_directory(), "rev-parse", "--short", "HEAD"}).value_or("unknown");
     while (!commit.empty() && commit.back() == '\n') commit.pop_back();
-    std::cout << to_markdown(rows);
+    const auto rows_apart = apart_rows(apart);
+    std::cout << to_markdown(rows) << apart_heading << to_markdown(rows_apart);
     fs::create_directories(build / "bench");
-    std::ofstream{build / "bench/exact.json"} << to_json(rows, date, commit);
+    auto all = rows;
+    for (auto row : rows_apart) {
+        row.target.figure += ".xpti";
+        all.push_back(row);
+    }
+    std::ofstream{build / "bench/exact.json"} << to_json(all, date, commit);
     if (request.only.empty() && !request.ringfort_only) {
         fs::create_directories(rf::system::source_directory() / "docs/performance");
-        std::ofstream{rf::system::source_directory() / "docs/performance/exact.md"} << report(rows, request, date, commit, build);
+        std::ofstream{rf::system::source_directory() / "docs/performance/exact.md"} << report(rows, rows_apart, request, date, commit, build);
     }
     if (request.profile)
         write_profile(request, build, arguments,

@@ -14,12 +14,9 @@ std::optional<Figure> find(const Results& results, const std::string& name) {
     return found == results.figures.end() ? std::nullopt : std::optional{found->second};
 }
 
-std::string why_missing(const Results& xen, const Results& ringfort, const std::string& name) {
-    const auto family = name.substr(0, name.find('.'));
-    for (const auto& [results, who] : {std::pair{&xen, "Xen: "}, std::pair{&ringfort, "Ringfort: "}})
-        for (const auto& key : {name, family})
-            if (const auto found = results->refused.find(key); found != results->refused.end()) return who + found->second;
-    return "the bench kernel did not print it";
+std::string explain(const Results& xen, const Results& ringfort, const std::string& name) {
+    const auto why = why_missing(xen, ringfort, name);
+    return why.empty() ? "the bench kernel did not print it" : why;
 }
 
 Verdict judge(const Row& row) {
@@ -77,6 +74,14 @@ std::string json_of(const std::optional<Figure>& figure) {
 
 }  // namespace
 
+std::string why_missing(const Results& xen, const Results& ringfort, const std::string& name) {
+    const auto family = name.substr(0, name.find('.'));
+    for (const auto& [results, who] : {std::pair{&xen, "Xen: "}, std::pair{&ringfort, "Ringfort: "}})
+        for (const auto& key : {name, family})
+            if (const auto found = results->refused.find(key); found != results->refused.end()) return who + found->second;
+    return "";
+}
+
 std::optional<double> Row::ratio() const {
     if (!xen || !ringfort) return std::nullopt;
     return ringfort->mean() / xen->mean();
@@ -94,7 +99,7 @@ std::vector<Row> make_rows(const Results& xen, const Results& ringfort, std::str
         if (!asked_for(only, target.figure)) continue;
         const auto theirs = find(xen, target.figure), ours = find(ringfort, target.figure);
         const bool unexplained = target.missing.empty() && !(theirs && ours);
-        rows.push_back(make_row(target, theirs, ours, unexplained ? why_missing(xen, ringfort, target.figure) : target.missing));
+        rows.push_back(make_row(target, theirs, ours, unexplained ? explain(xen, ringfort, target.figure) : target.missing));
     }
     return rows;
 }

@@ -25,6 +25,9 @@ struct Row {
 /// A row and its verdict; `missing` says why a figure is not there.
 [[nodiscard]] Row make_row(const Target& target, const std::optional<Figure>& xen, const std::optional<Figure>& ringfort, const std::string& missing);
 
+/// What the bench kernel said of why it could not take a figure, and on which side; empty if it said nothing.
+[[nodiscard]] std::string why_missing(const Results& xen, const Results& ringfort, const std::string& name);
+
 /// Every target that `only` asks for, with what was found.
 [[nodiscard]] std::vector<Row> make_rows(const Results& xen, const Results& ringfort, std::string_view only);
 

@@ -111,6 +111,26 @@ TEST(LinuxRows, JudgeASwitchBetweenGuests)
     EXPECT_NE(parts_to_markdown(xen, ringfort).find("| M18 | 0 | 2500 | 0 | M18 | 0 | 1500 | 0 |"), std::string::npos);
 }
 
+// Two guests told the same figures; Dom0 ran in the midst of a round of each. The least counts, per operation; what only one side told is a
+// row that says so, and what nobody told is none.
+TEST(LinuxRows, JudgeTheServicesToAGuestByTheLeast)
+{
+    const auto told = [](unsigned least, unsigned most) {
+        return line(0, 1, "bench: figure M9 rounds 10 units 128 total 999999 min " + std::to_string(least) + " max " + std::to_string(most));
+    };
+    Side xen, ringfort;
+    xen.main = parse_readings(told(128000, 500000) + told(128128, 300000) + line(0, 1, "bench: figure M1 rounds 2 units 1 total 600 min 270 max 330"));
+    ringfort.main = parse_readings(told(25600, 26000) + line(0, 1, "refused services the guest could not be created"));
+    EXPECT_TRUE(xen.main.notes.empty());
+    const auto rows = service_rows(xen, ringfort);
+    ASSERT_EQ(rows.size(), 2u);
+    EXPECT_DOUBLE_EQ(row_of(rows, "M9").xen->mean(), 1000);
+    EXPECT_EQ(row_of(rows, "M9").xen->most, 128128u) << "the other guest's";
+    EXPECT_DOUBLE_EQ(row_of(rows, "M9").ringfort->mean(), 200);
+    EXPECT_EQ(row_of(rows, "M9").verdict, Verdict::reached);
+    EXPECT_EQ(row_of(rows, "M1").missing, "Ringfort: the guest could not be created");
+}
+
 // What is neither free nor Dom0's is the hypervisor's; growth is judged by itself; more guests are better, not fewer.
 TEST(LinuxRows, ComputeMemoryGrowthAndDensity)
 {

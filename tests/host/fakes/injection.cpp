@@ -89,10 +89,12 @@ std::size_t guest_copy(void* to, void const* from, std::size_t bytes)
 {
     return rf::injection::copy(to, from, bytes, __builtin_return_address(0));
 }
-std::uint64_t guest_copy_words(void* to, void const* from, std::uint64_t words)
-{
-    return rf::injection::copy(to, from, words * 8, __builtin_return_address(0));
-}
+#define WORD_COPY(count)                                                                                                                     \
+    std::uint64_t guest_copy_words_##count(void* to, void const* from)                                                                       \
+    {                                                                                                                                        \
+        return rf::injection::copy(to, from, count * 8, __builtin_return_address(0));                                                        \
+    }
+#include "word_copies.hpp"
 std::uint64_t guest_copy_dword(void* to, void const* from)
 {
     return rf::injection::copy(to, from, 4, __builtin_return_address(0));

@@ -18,7 +18,7 @@ using namespace rf::bench;
 namespace fs = std::filesystem;
 
 constexpr auto usage = R"(usage: linux_bench [option]...
-  --only STAGE,...  of boot, create, switch, store, processes, block, network, many
+  --only STAGE,...  of boot, create, services, switch, store, processes, block, network, many
   --ringfort-only   Xen's figures from the last run      --again    both from the last run: only judge and write
   --boots N         pairs of boots by the clock (5)      --many N   small guests for the curves (100)
   --fill N          small guests at most, for M39 (0: as many as --many)
@@ -68,7 +68,7 @@ Request parse(int count, char** words)
     return request;
 }
 
-constexpr const char* stages[] = {"boot", "create", "switch", "store", "processes", "block", "network", "many"};
+constexpr const char* stages[] = {"boot", "create", "services", "switch", "store", "processes", "block", "network", "many"};
 
 LinuxRun run_of(Who who, const std::string& stage, const Request& request)
 {
@@ -182,6 +182,12 @@ std::string notes_of(const Side& xen, const Side& ringfort)
     return out.empty() ? "" : "\n## Notes of the run\n\n" + out;
 }
 
+std::string services_of(const Side& xen, const Side& ringfort)
+{
+    return "## The exact figures in an ordinary guest\n\nThe kernel of [exact.md](exact.md) as a DomU beside a sleeping Dom0, by the counter it reads itself: the least of all rounds of two "
+           "guests, because Dom0's\ntimers fall into some.\n\n" + to_markdown(service_rows(xen, ringfort)) + "\n";
+}
+
 void write(const std::vector<Row>& rows, const Side& xen, const Side& ringfort, const std::string& commands)
 {
     const auto place = rf::system::source_directory() / "docs/performance";
@@ -190,7 +196,7 @@ void write(const std::vector<Row>& rows, const Side& xen, const Side& ringfort, 
     std::ofstream{place / "linux.md"}
         << "# Linux figures\n\nExecuted instructions of the whole machine per operation, unless a row says otherwise; written by `make bench-linux` on " << date
         << " at commit " << at << ".\nWhat is measured and how: [README.md](README.md). Ratio: Ringfort / Xen.\n\n" << to_markdown(rows)
-        << "\n![ratios and curves](linux.svg)\n\n## Where the instructions lie\n\n" << parts_to_markdown(xen, ringfort)
+        << "\n![ratios and curves](linux.svg)\n\n" << services_of(xen, ringfort) << "## Where the instructions lie\n\n" << parts_to_markdown(xen, ringfort)
         << "\n## Repeated string instructions\n\nThe table above counts each iteration of `rep movsb` and its like, and so do its ratios and verdicts. Here "
            "are, beside it, the same runs\nwith each such instruction counted once, wherever that is more than one in fifty.\n\n"
         << repeats_to_markdown(xen, ringfort, "") << "\n## Spread\n\n"
@@ -241,7 +247,14 @@ int main(int count, char** words)
     keep_seconds(xen, Who::xen, both);
     keep_seconds(ringfort, Who::ringfort, both);
     const auto rows = linux_rows(xen, ringfort, request.only);
-    std::cout << to_markdown(rows) << '\n' << repeats_to_markdown(xen, ringfort, request.only) << notes_of(xen, ringfort);
-    std::ofstream{build / "bench/linux.json"} << to_json(rows, today(), commit());
+    std::cout << to_markdown(rows) << '\n';
+    if (asked_for(request.only, "services")) std::cout << services_of(xen, ringfort);
+    std::cout << repeats_to_markdown(xen, ringfort, request.only) << notes_of(xen, ringfort);
+    auto all = rows;
+    for (auto row : service_rows(xen, ringfort)) {
+        row.target.figure += ".domu";
+        all.push_back(row);
+    }
+    std::ofstream{build / "bench/linux.json"} << to_json(all, today(), commit());
     if (request.only.empty()) write(rows, xen, ringfort, commands_of(build));
 }

@@ -77,6 +77,7 @@ Result<fs::path> lay_dom0(Who who, const fs::path& build)
                                    {build / "bench/work", root / "usr/sbin/work"},
                                    {build / "guests/idle", root / "guests/idle"},
                                    {build / "guests/switch", root / "guests/switch"},
+                                   {build / "guests/bench", root / "guests/bench"},
                                    {*image, root / "images/bench-guest.cpio.gz"}})
         if (auto done = copy_into(from, to); !done) return std::unexpected(done.error());
     return root;

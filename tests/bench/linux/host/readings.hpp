@@ -38,6 +38,7 @@ struct Readings {
     std::map<std::string, std::vector<Window>> windows;  ///< in the order they were measured
     std::map<std::string, std::uint64_t> values;
     std::map<std::string, std::string> refused;          ///< name -> why
+    Results guest;                                       ///< what the kernel of the exact figures told as an ordinary guest
     std::vector<std::string> notes;                      ///< lines for people, and lines that make no sense
     bool complete = false;                               ///< the last stage came to its end
 
@@ -53,7 +54,8 @@ struct Readings {
 };
 
 /// Lines are `begin NAME`, `end NAME OPERATIONS`, `reached NAME` (which ends a window create.NAME early, under the name
-/// create.NAME.reached; `reached dom0` counts from power-on), `value NAME NUMBER`, `refused NAME WHY`, `note TEXT`, `done`.
+/// create.NAME.reached; `reached dom0` counts from power-on), `value NAME NUMBER`, `refused NAME WHY`, `note TEXT`, `done`, and
+/// `bench: ...`, the lines of the exact figures' kernel (figures.hpp): of a figure that is told twice the least counts.
 [[nodiscard]] Readings parse_readings(std::string_view text);
 
 /// A series such as curve.create@1, curve.create@2, ...: what stands behind the @, and the mean per operation.

@@ -233,6 +233,24 @@ std::optional<Figure> growth(const Readings& readings, const std::string& name, 
     return Figure{1, 1000, thousandths, thousandths, thousandths};
 }
 
+std::vector<Row> service_rows(const Side& xen, const Side& ringfort)
+{
+    const auto figure = [](const Side& side, const std::string& name) -> std::optional<Figure> {
+        const auto found = side.main.guest.figures.find(name);
+        return found == side.main.guest.figures.end() ? no : std::optional{found->second};
+    };
+    std::vector<Row> rows;
+    for (const auto& target : targets()) {
+        const auto theirs = figure(xen, target.figure), ours = figure(ringfort, target.figure);
+        std::string missing;
+        if (!theirs || !ours) missing = why_missing(xen.main.guest, ringfort.main.guest, target.figure);
+        if (!theirs && !ours && missing.empty()) continue;
+        if (missing.empty()) missing = reason(theirs ? ringfort : xen, theirs ? "Ringfort" : "Xen", "services");
+        rows.push_back(make_row(target, theirs, ours, theirs && ours ? "" : missing));
+    }
+    return rows;
+}
+
 std::vector<Row> linux_rows(const Side& xen, const Side& ringfort, std::string_view only)
 {
     std::vector<Row> rows;

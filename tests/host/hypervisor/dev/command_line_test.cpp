@@ -134,6 +134,14 @@ TEST(CommandLine, TakesMeasuresAgainstSpeculationInXensWords)
     EXPECT_EQ(o->guards.predictor, Setting::automatic);
     EXPECT_EQ(o->complaints.size(), 0u);
 
+    using cpu::IndirectBranch;
+    EXPECT_EQ(o->guards.indirect, IndirectBranch::by_return);
+    EXPECT_EQ(parse("spec-ctrl=bti-thunk=lfence")->guards.indirect, IndirectBranch::behind_fence);
+    EXPECT_EQ(parse("spec-ctrl=no,bti-thunk=jmp")->guards.indirect, IndirectBranch::plain);
+    EXPECT_EQ(parse("spec-ctrl=no-xen")->guards.indirect, IndirectBranch::plain) << "it is one of the hypervisor's measures";
+    EXPECT_EQ(parse("spec-ctrl=ibrs")->guards.indirect, std::nullopt);
+    EXPECT_EQ(parse("spec-ctrl=bti-thunk=trampoline")->complaints.size(), 1u);
+
     o = parse("pv-l1tf=dom0,domu=no");
     EXPECT_EQ(o->guards.absent_control, Setting::on);
     EXPECT_EQ(o->guards.absent_guests, Setting::off);

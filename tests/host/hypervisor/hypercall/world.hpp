@@ -32,10 +32,9 @@ extern "C" {
     std::memcpy(to, from, bytes);
     return 0;
 }
-[[gnu::weak]] std::uint64_t guest_copy_words(void* to, void const* from, std::uint64_t words)
-{
-    return guest_copy(to, from, words * 8);
-}
+#define WORD_COPY(count)                                                                                                                     \
+    [[gnu::weak]] std::uint64_t guest_copy_words_##count(void* to, void const* from) { return guest_copy(to, from, count * 8); }
+#include "word_copies.hpp"
 [[gnu::weak]] std::uint64_t guest_copy_dword(void* to, void const* from)
 {
     return guest_copy(to, from, 4);
