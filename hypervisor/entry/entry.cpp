@@ -40,6 +40,9 @@ static_assert(offsetof(cpu::StackTop, pv) == STACK_PV && offsetof(cpu::StackTop,
 static_assert(offsetof(cpu::StackTop, guest_root) == FRAME_RSP + TOP_GUEST_ROOT && offsetof(cpu::StackTop, guards) == FRAME_RSP + TOP_GUARDS);
 static_assert(offsetof(cpu::StackTop, home_root) == STACK_HOME_ROOT && offsetof(cpu::StackTop, guards) == STACK_GUARDS);
 static_assert(offsetof(cpu::StackTop, speculation_control) == STACK_SPECULATION && cpu::stack_size == STACK_SIZE);
+static_assert(static_cast<std::uint32_t>(Return::sysret) == RETURN_SYSRET && static_cast<std::uint32_t>(Return::iret_kept) % 2 != RETURN_SYSRET);
+static_assert(static_cast<std::uint32_t>(Return::sysret_kept) == RETURN_SYSRET_KEPT);
+static_assert(offsetof(Picture, r15) == 0 && offsetof(Picture, r11) == KEPT_REGISTERS_SIZE);
 static_assert(cpu::msr::spec_ctrl == MSR_SPEC_CTRL && cpu::guard_bit::returns == GUARD_RETURNS);
 static_assert(cpu::guard_bit::history == GUARD_HISTORY && cpu::guard_bit::branches == GUARD_BRANCHES);
 static_assert(offsetof(domain::PvState, kernel_view) == PV_KERNEL_VIEW && offsetof(domain::PvState, user_view) == PV_USER_VIEW);

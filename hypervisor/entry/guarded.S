@@ -16,7 +16,7 @@
 
     .section .text.entry, "ax"
 
-// Any register may be used: the picture is made, and rsp points at it.
+// Registers that C++ may change as well are used: the picture is made, and rsp points at it.
     .macro guard_in
     mov STACK_GUEST_ROOT(%rsp), %rax
     test %rax, %rax
@@ -26,17 +26,17 @@
     .endm
 
     .macro guard_predictors
-    mov STACK_GUARDS(%rsp), %ebx
-    test $GUARD_RETURNS, %bl
+    mov STACK_GUARDS(%rsp), %r8d
+    test $GUARD_RETURNS, %r8b
     jz 2f
     call refill_return_stack
-2:  test $GUARD_BRANCHES, %bl
+2:  test $GUARD_BRANCHES, %r8b
     jz 3f
     mov $MSR_SPEC_CTRL, %ecx
     mov STACK_SPECULATION(%rsp), %eax
     xor %edx, %edx
     wrmsr
-3:  test $GUARD_HISTORY, %bl
+3:  test $GUARD_HISTORY, %r8b
     jz 4f
     call forget_history
 4:  lfence
@@ -89,28 +89,33 @@ guarded_from_guest:
     guard_in
     call_with_frame on_guest_trap
 
-// eax bit 0: SYSRET may be used. Everything is restored from the picture.
-guarded_resume:
-    mov %eax, %ebx
-    mov STACK_PV(%rsp), %rax
-    mov PV_USER_VIEW(%rax), %rbp
-    cmpb $0, PV_IN_KERNEL(%rax)
-    cmovne PV_KERNEL_VIEW(%rax), %rbp
+// eax = Return (entry/leave.hpp), in r8d afterwards. Loads the view on which the guest runs, if it is kept apart; its root waits in StackTop.
+    .macro show_view
+    mov %eax, %r8d
+    mov STACK_PV(%rsp), %rcx
+    mov PV_USER_VIEW(%rcx), %r9
+    cmpb $0, PV_IN_KERNEL(%rcx)
+    cmovne PV_KERNEL_VIEW(%rcx), %r9
     testb $GUARD_BRANCHES, STACK_GUARDS(%rsp)
     jz 1f
     mov $MSR_SPEC_CTRL, %ecx
     xor %eax, %eax
     xor %edx, %edx
     wrmsr
-1:  xor %eax, %eax
-    test %rbp, %rbp
+1:  mov %r9, STACK_GUEST_ROOT(%rsp)
+    test %r9, %r9
     jz 2f
     mov %cr3, %rax
-2:  mov %rax, STACK_GUEST_ROOT(%rsp)
-    test %rbp, %rbp
-    jz 3f
-    mov %rbp, %cr3
-3:  testb $1, %bl
+    mov %rax, STACK_GUEST_ROOT(%rsp)
+    mov %r9, %cr3
+2:
+    .endm
+
+// Everything is restored from the picture.
+guarded_resume:
+    show_view
+guarded_resume_on_view:
+    testb $RETURN_SYSRET, %r8b
     jnz guarded_resume_by_sysret
     restore_registers
     add $8, %rsp
@@ -238,12 +243,26 @@ guarded_machine_check:
     jmp guarded_iret_from_words
     .endm
 
+// As at the plain doors: mostly the guest's r15 r14 r13 r12 rbp rbx never left their registers.
     .macro long_way function
-    call_with_frame \function
-    jmp guarded_resume
+    mov %rsp, %rdi
+    sub $8, %rsp
+    call \function
+    add $8, %rsp
+    jmp guarded_resume_after_syscall
     .endm
 
 #include "entry/system_calls.h"
+
+guarded_resume_after_syscall:
+    show_view
+    cmp $RETURN_SYSRET_KEPT, %r8d
+    jne guarded_resume_on_view
+    add $KEPT_REGISTERS_SIZE, %rsp
+    restore_changed_registers
+    empty_buffers
+    mov 32(%rsp), %rsp
+    sysretq
 
 // The predictors need work before anything is decided.
 guarded_careful:

@@ -21,6 +21,10 @@
 #define STACK_HOME_ROOT 256
 #define STACK_GUARDS 264
 #define STACK_SPECULATION 268
+/* entry::Return, and the registers that it may call kept */
+#define RETURN_SYSRET 1
+#define RETURN_SYSRET_KEPT 3
+#define KEPT_REGISTERS_SIZE 48
 /* From rsp to the slot while HYPERVISOR_iret takes its short way */
 #define SHORT_IRET 40
 /* StackTop.guards */

@@ -4,6 +4,8 @@
 #include "base/address_map.hpp"
 #include "mm/domain_memory.hpp"
 
+#include <cstring>
+
 namespace rf::pvmmu {
 namespace {
 
@@ -15,7 +17,11 @@ constexpr unsigned last_ours = address_map::last_hypervisor_slot;
     return shared(direct_as<std::uint64_t>(table)[index]);
 }
 
-[[nodiscard]] constexpr bool is_guests(unsigned index) { return index < first_ours || index > last_ours; }
+/// The guest's own slots: below the hypervisor's, and above.
+struct Slots {
+    unsigned first, count;
+};
+constexpr Slots guests_slots[] = {{0, first_ours}, {last_ours + 1, table_entries - last_ours - 1}};
 
 } // namespace
 
@@ -52,9 +58,13 @@ std::uint64_t RootView::show(Mfn root)
 {
     if (root != root_) {
         root_ = root;
-        for (unsigned index = 0; index < table_entries; ++index)
-            if (is_guests(index))
-                slot(page_, index).store(root.valid() ? slot(root, index).load(relaxed) : 0, relaxed);
+        // Nobody but us writes top-level entries now, and nobody runs on the view.
+        auto* const to = direct_as<std::uint64_t>(page_);
+        for (auto const [first, count] : guests_slots)
+            if (root.valid())
+                std::memcpy(to + first, direct_as<std::uint64_t>(root) + first, count * sizeof *to);
+            else
+                std::memset(to + first, 0, count * sizeof *to);
     }
     return root.valid() ? page_.value << page_shift : 0;
 }

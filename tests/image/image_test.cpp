@@ -52,7 +52,7 @@ TEST(Image, GuestsAreReturnedToByTheDoorsAlone) {
         if (one.returns_to_guest()) places.insert(one.function);
     const std::set<std::string> expected{
         "iret_to_guest", "resume_by_sysret", "resume_after_syscall", "entry_bounce_quickly", "entry_iret_to_user",
-        "guarded_iret", "guarded_resume_by_sysret", "guarded_bounce_quickly", "guarded_iret_to_user", "guarded_nmi",
+        "guarded_iret", "guarded_resume_by_sysret", "guarded_resume_after_syscall", "guarded_bounce_quickly", "guarded_iret_to_user", "guarded_nmi",
         // back into the hypervisor, but for an NMI that met a guest
         "entry_from_hypervisor", "entry_nmi", "entry_debug", "guarded_from_hypervisor", "guarded_debug"};
     EXPECT_EQ(places, expected);
