@@ -38,7 +38,8 @@ $(BUILD)/ringfort: $(HV_OBJECTS) hypervisor/ringfort.ld
 	@echo "LINK  $@"
 	@$(CXX) $(HV_LINK) -T hypervisor/ringfort.ld -o $@ $(HV_OBJECTS)
 
-$(BUILD)/hypervisor/%.cpp.o: hypervisor/%.cpp
+# Other flags are other objects, so they depend on this file as well.
+$(BUILD)/hypervisor/%.cpp.o: hypervisor/%.cpp Makefile
 	@mkdir -p $(@D); echo "CXX   $<"
 	@$(CXX) $(HV_FLAGS) $(HV_INCLUDES) $(DEPENDENCIES) -c $< -o $@
 

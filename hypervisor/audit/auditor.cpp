@@ -63,7 +63,7 @@ void Auditor::enter_states()
         if (!frame)
             continue;
         FrameState const state = frame->load();
-        if (state.references() == 0 && state.idle() && !state.pinned())
+        if (state.unheld())
             continue;
         first_ = end_ == Mfn{0} ? mfn : first_;
         end_ = mfn + 1;

@@ -143,7 +143,7 @@ void FrameAllocator::release(Mfn first, unsigned order)
     for (std::uint64_t i = 0; i < 1ull << order; ++i) {
         Frame& frame = frames[first + i];
         FrameState const state = frame.load();
-        require(state.references() == 0 && state.idle() && !state.pinned() && !state.allocated(), "a frame given back is still in use");
+        require(state.unheld() && !state.allocated(), "a frame given back is still in use");
         frame.set_owner(domid_invalid);
         frame.state.store(freed, relaxed);
     }

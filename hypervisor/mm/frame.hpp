@@ -66,6 +66,8 @@ public:
     /// Validation or its undoing stopped midway.
     [[nodiscard]] constexpr bool partial() const { return word_ & partial_bit; }
     [[nodiscard]] constexpr bool unwinding() const { return (word_ & phase_bits) == phase_bits; }
+    /// Nobody refers to the frame, uses it or keeps it validated.
+    [[nodiscard]] constexpr bool unheld() const { return references() == 0 && idle() && !pinned(); }
     /// Counted as one type, whatever else: one comparison.
     [[nodiscard]] constexpr bool counted_as(FrameType type) const
     {

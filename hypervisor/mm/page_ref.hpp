@@ -48,6 +48,17 @@ inline void drop_mapping(Frame& frame, MappingAccess access, unsigned count = 1)
         drop_last_mappings(frame, access, count);
 }
 
+namespace detail {
+/// What was just taken, unless the frame was freed and given to someone else between the look at its owner and the taking.
+[[nodiscard, gnu::always_inline]] inline bool stays_taken(Frame& frame, DomainId owner, MappingAccess access, unsigned count)
+{
+    if (frames.owner(frame).load(relaxed) == owner.value) [[likely]]
+        return true;
+    drop_mapping(frame, access, count);
+    return false;
+}
+} // namespace detail
+
 /// Takes what `count` mappings hold at one stroke, where there is nothing to decide: the frame is in use and `owner`'s, and
 /// written to by others already if it is to be written. False: nothing was taken, take_reference and take_writable_use will
 /// tell why or do more.
@@ -63,10 +74,7 @@ inline void drop_mapping(Frame& frame, MappingAccess access, unsigned count = 1)
     FrameState expected = state;
     if (!frame.exchange(expected, state.plus_references(count).plus_type_uses(writes ? count : 0))) [[unlikely]]
         return false;
-    if (owned_by.load(relaxed) == owner.value) [[likely]]
-        return true;
-    drop_mapping(frame, access, count); // freed and given to someone else between the two looks
-    return false;
+    return detail::stays_taken(frame, owner, access, count);
 }
 
 /// The same for writing, where nobody writes to the frame just now but it was last writable memory.
@@ -80,10 +88,7 @@ inline void drop_mapping(Frame& frame, MappingAccess access, unsigned count = 1)
     FrameState expected = state;
     if (!frame.exchange(expected, state.plus_references(count).with_uses(count)))
         return false;
-    if (owned_by.load(relaxed) == owner.value) [[likely]]
-        return true;
-    drop_mapping(frame, MappingAccess::write, count); // as above
-    return false;
+    return detail::stays_taken(frame, owner, MappingAccess::write, count);
 }
 
 /// Takes what `count` mappings hold, one by one, with all questions asked; all or nothing. Errors as take_writable.

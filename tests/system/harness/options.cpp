@@ -22,6 +22,8 @@ Hypervisor hypervisor_from_environment() {
     return environment("RF_HYPERVISOR") == "xen" ? Hypervisor::xen : Hypervisor::ringfort;
 }
 
+std::string hypervisor_arguments_from_environment() { return std::string{environment("RF_HYPERVISOR_ARGUMENTS")}; }
+
 double time_scale() {
     const auto text = environment("RF_TIME_SCALE");
     const double scale = text.empty() ? 1.0 : std::strtod(text.data(), nullptr);

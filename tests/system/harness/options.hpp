@@ -73,6 +73,9 @@ struct MachineOptions {
 /// The hypervisor chosen by RF_HYPERVISOR (`ringfort`, the default, or `xen`).
 [[nodiscard]] Hypervisor hypervisor_from_environment();
 
+/// RF_HYPERVISOR_ARGUMENTS: options that every story gives the hypervisor besides its own, such as `xpti=true`; empty when unset.
+[[nodiscard]] std::string hypervisor_arguments_from_environment();
+
 /// RF_TIME_SCALE, at least 0.1; 1 when unset. All time-outs of the harness are multiplied by it.
 [[nodiscard]] double time_scale();
 

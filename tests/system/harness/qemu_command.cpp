@@ -128,6 +128,7 @@ Result<BootFiles> prepare_boot(const MachineOptions& options, const fs::path& sc
                                  " guest_loglvl=warning " +
                                  // Xen would fill all free memory with zeros behind Dom0's back
                                  (options.hypervisor == Hypervisor::xen ? "bootscrub=0 " : "") + options.hypervisor_arguments;
+    if (const auto more = hypervisor_arguments_from_environment(); !more.empty()) files.hypervisor_arguments += ' ' + more;
     const char* console = options.hypervisor == Hypervisor::none ? "console=ttyS0 " : "console=hvc0 ";
     files.kernel_arguments = console + options.kernel_arguments;
 
