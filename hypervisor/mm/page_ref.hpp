@@ -50,9 +50,10 @@ inline void drop_mapping(Frame& frame, MappingAccess access, unsigned count = 1)
 
 namespace detail {
 /// What was just taken, unless the frame was freed and given to someone else between the look at its owner and the taking.
-[[nodiscard, gnu::always_inline]] inline bool stays_taken(Frame& frame, DomainId owner, MappingAccess access, unsigned count)
+[[nodiscard, gnu::always_inline]] inline bool stays_taken(Frame& frame, Atomic<std::uint16_t> const& owned_by, DomainId owner, MappingAccess access,
+                                                          unsigned count)
 {
-    if (frames.owner(frame).load(relaxed) == owner.value) [[likely]]
+    if (owned_by.load(relaxed) == owner.value) [[likely]]
         return true;
     drop_mapping(frame, access, count);
     return false;
@@ -74,7 +75,7 @@ namespace detail {
     FrameState expected = state;
     if (!frame.exchange(expected, state.plus_references(count).plus_type_uses(writes ? count : 0))) [[unlikely]]
         return false;
-    return detail::stays_taken(frame, owner, access, count);
+    return detail::stays_taken(frame, owned_by, owner, access, count);
 }
 
 /// The same for writing, where nobody writes to the frame just now but it was last writable memory.
@@ -88,7 +89,7 @@ namespace detail {
     FrameState expected = state;
     if (!frame.exchange(expected, state.plus_references(count).with_uses(count)))
         return false;
-    return detail::stays_taken(frame, owner, MappingAccess::write, count);
+    return detail::stays_taken(frame, owned_by, owner, MappingAccess::write, count);
 }
 
 /// Takes what `count` mappings hold, one by one, with all questions asked; all or nothing. Errors as take_writable.
