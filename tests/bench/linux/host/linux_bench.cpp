@@ -217,7 +217,8 @@ void write_profiles(const Request& request, const fs::path& build)
     std::string report = "# Where the instructions of the Linux figures go\n\nRingfort's functions and the kernels' (Dom0's and the guests' are one), per operation, "
                          "down to one in fifty of each; written by `make bench-linux PROFILE=1` on " + today() + " at commit " + commit() + ".\n";
     for (const auto* stage : stages) {
-        if (!asked_for(request.only, stage) || std::string_view(stage) == "many") continue;
+        // the kernel of `services` counts by itself, without windows
+        if (!asked_for(request.only, stage) || std::string_view(stage) == "many" || std::string_view(stage) == "services") continue;
         auto run = run_of(Who::ringfort, stage, request);
         run.profile = build / "bench" / ("linux-" + run.stage + ".profile");
         if (auto ended = must(MeteredMachine::start(run, root, build)).finish(); !ended) give_up(ended.error().message);
