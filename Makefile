@@ -25,7 +25,8 @@ HV_OBJECTS := $(patsubst hypervisor/%,$(BUILD)/hypervisor/%.o,$(HV_SOURCES))
 HV_INCLUDES := -Ihypervisor -Iguest-abi
 HV_FLAGS := -std=c++23 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -fPIE -fvisibility=hidden -mcmodel=small \
 	-mno-red-zone -mgeneral-regs-only -fno-threadsafe-statics -fno-asynchronous-unwind-tables -fno-stack-protector \
-	-fcf-protection=none -mindirect-branch=thunk-extern -mindirect-branch-register -fno-jump-tables -ffunction-sections -fdata-sections -fno-strict-aliasing $(WARNINGS)
+	-fcf-protection=none -mindirect-branch=thunk-extern -mindirect-branch-register -fno-jump-tables \
+	-ffunction-sections -fdata-sections -fno-strict-aliasing $(WARNINGS)
 # make CHECKS=1: the hypervisor watches over its own rules as it runs (hypervisor/base/checks.hpp)
 HV_FLAGS += $(if $(CHECKS),-DRF_CHECKS -fno-omit-frame-pointer,-fomit-frame-pointer)
 HV_LINK := -Wl,--no-relax -nostdlib -static -no-pie -Wl,--gc-sections -Wl,--build-id=sha1 -Wl,-z,max-page-size=0x1000 -Wl,-z,noexecstack

@@ -1,13 +1,9 @@
 // SPDX-License-Identifier: MIT
 #include "boot/access_gate.hpp"
 
-#include "base/address_map.hpp"
 #include "base/log.hpp"
 #include "boot/image.hpp"
 #include "cpu/control.hpp"
-#include "cpu/insn.hpp"
-
-#include <cstring>
 
 namespace rf::boot {
 namespace {
@@ -31,11 +27,9 @@ void rf::boot::set_access_gate(cpu::Setting wish)
     if (!cpu::wants_access_gate(cpu::host(), wish))
         return;
     for (AccessSite const* site = access_sites_start; site != access_sites_end; ++site) {
-        std::byte const instruction[]{std::byte{0x0f}, std::byte{0x01}, static_cast<std::byte>(site->last_byte)};
-        MachineAddress const place = image_physical(reinterpret_cast<void const*>(site->address));
-        std::memcpy(direct(place.frame()) + place.value % page_size, instruction, sizeof instruction);
+        std::uint8_t const instruction[]{0x0f, 0x01, static_cast<std::uint8_t>(site->last_byte)};
+        write_code(reinterpret_cast<void const*>(site->address), instruction);
     }
-    (void)cpu::cpuid(0); // nothing fetched before is executed after
     cpu::use_access_gate();
     log::info("cpu: guests' memory is out of our reach but for copies (SMAP)");
 }

@@ -277,9 +277,7 @@ void set_all_in_hypervisor(bool on, GuardWishes& wishes)
 {
     for (Member const member : in_hypervisor)
         wishes.*member = on ? Setting::automatic : Setting::off;
-    wishes.indirect.reset();
-    if (!on)
-        wishes.indirect = cpu::IndirectBranch::plain;
+    wishes.indirect = on ? std::nullopt : std::optional(cpu::IndirectBranch::plain);
 }
 
 /// `bti-thunk=` and one of Xen's three words.

@@ -17,5 +17,5 @@ void guest_main()
     rf::bench::measure_events();
     rf::bench::measure_grants();
     rf::bench::report("bench: done");
-    shutdown(start_info().flags & xen::SIF_INITDOMAIN ? xen::SHUTDOWN_reboot : xen::SHUTDOWN_poweroff);
+    shutdown(rf::bench::is_initial_domain() ? xen::SHUTDOWN_reboot : xen::SHUTDOWN_poweroff);
 }

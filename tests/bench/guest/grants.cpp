@@ -26,7 +26,7 @@ using LentPages = std::array<Lent, batch>;
 xen::domid_t own_number()
 {
     static const xen::domid_t number = [] {
-        if (start_info().flags & xen::SIF_INITDOMAIN)
+        if (is_initial_domain())
             return xen::domid_t{0};
         require(connect_store(start_info()), "reach the store");
         return static_cast<xen::domid_t>(require(store.read_number("domid"), "read this domain's number"));

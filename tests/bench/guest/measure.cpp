@@ -20,7 +20,7 @@ void Tally::print(std::string_view name, std::uint64_t units) const
 
 void report(std::string_view line)
 {
-    if (runtime::start_info().flags & xen::SIF_INITDOMAIN)
+    if (is_initial_domain())
         runtime::print(line, "\n");
     else
         tell(line);

@@ -41,6 +41,9 @@ inline constexpr unsigned warming_rounds = 16;
     return std::uint64_t{high} << 32 | low;
 }
 
+/// Whether this is the initial domain, or an ordinary guest beside Dom0.
+[[nodiscard]] inline bool is_initial_domain() { return (runtime::start_info().flags & xen::SIF_INITDOMAIN) != 0; }
+
 /// A line for the host program: the initial domain prints it, an ordinary guest tells it to the meter (tests/bench/linux/tell), so
 /// that nobody has to run because of it.
 void report(std::string_view line);

@@ -27,6 +27,12 @@ struct Results {
     std::optional<std::uint64_t> start;          ///< counter when the bench kernel came to its program
     bool complete = false;                       ///< the bench kernel came to its end
     bool operator==(const Results&) const = default;
+
+    [[nodiscard]] std::optional<Figure> find(const std::string& name) const
+    {
+        const auto found = figures.find(name);
+        return found == figures.end() ? std::nullopt : std::optional{found->second};
+    }
 };
 
 /// Reads the serial log of a run; lines that are not the bench kernel's are passed over.

@@ -9,11 +9,6 @@ namespace rf::bench {
 
 namespace {
 
-std::optional<Figure> find(const Results& results, const std::string& name) {
-    const auto found = results.figures.find(name);
-    return found == results.figures.end() ? std::nullopt : std::optional{found->second};
-}
-
 std::string explain(const Results& xen, const Results& ringfort, const std::string& name) {
     const auto why = why_missing(xen, ringfort, name);
     return why.empty() ? "the bench kernel did not print it" : why;
@@ -97,7 +92,7 @@ std::vector<Row> make_rows(const Results& xen, const Results& ringfort, std::str
     std::vector<Row> rows;
     for (const auto& target : targets()) {
         if (!asked_for(only, target.figure)) continue;
-        const auto theirs = find(xen, target.figure), ours = find(ringfort, target.figure);
+        const auto theirs = xen.find(target.figure), ours = ringfort.find(target.figure);
         const bool unexplained = target.missing.empty() && !(theirs && ours);
         rows.push_back(make_row(target, theirs, ours, unexplained ? explain(xen, ringfort, target.figure) : target.missing));
     }

@@ -235,18 +235,14 @@ std::optional<Figure> growth(const Readings& readings, const std::string& name, 
 
 std::vector<Row> service_rows(const Side& xen, const Side& ringfort)
 {
-    const auto figure = [](const Side& side, const std::string& name) -> std::optional<Figure> {
-        const auto found = side.main.guest.figures.find(name);
-        return found == side.main.guest.figures.end() ? no : std::optional{found->second};
-    };
     std::vector<Row> rows;
     for (const auto& target : targets()) {
-        const auto theirs = figure(xen, target.figure), ours = figure(ringfort, target.figure);
-        std::string missing;
-        if (!theirs || !ours) missing = why_missing(xen.main.guest, ringfort.main.guest, target.figure);
-        if (!theirs && !ours && missing.empty()) continue;
-        if (missing.empty()) missing = reason(theirs ? ringfort : xen, theirs ? "Ringfort" : "Xen", "services");
-        rows.push_back(make_row(target, theirs, ours, theirs && ours ? "" : missing));
+        const auto theirs = xen.main.guest.find(target.figure), ours = ringfort.main.guest.find(target.figure);
+        const bool complete = theirs && ours;
+        auto missing = complete ? "" : why_missing(xen.main.guest, ringfort.main.guest, target.figure);
+        if (!theirs && !ours && missing.empty()) continue;  // a figure of the initial domain alone
+        if (!complete && missing.empty()) missing = reason(theirs ? ringfort : xen, theirs ? "Ringfort" : "Xen", "services");
+        rows.push_back(make_row(target, theirs, ours, missing));
     }
     return rows;
 }

@@ -21,7 +21,7 @@ struct Side {
 /// KiB of the two machines.
 inline constexpr std::uint64_t main_machine_kib = 4096 * 1024, many_machine_kib = 2048 * 1024;
 
-/// All rows whose stage `only` asks for (boot, create, services, switch, store, processes, block, network, many; empty: all).
+/// All rows whose stage `only` asks for (boot, create, switch, store, processes, block, network, many; empty: all).
 [[nodiscard]] std::vector<Row> linux_rows(const Side& xen, const Side& ringfort, std::string_view only);
 
 /// The exact figures as an ordinary guest took them, with the bounds of the initial domain's: the hypervisor's services to any domain.
