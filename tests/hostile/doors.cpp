@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: MIT
 /// Memory, grants and event channels, and any hypercall at all.
+#include "belongings.hpp"
 #include "world.hpp"
 #include "xen/memory.h"
 #include "xen/sched.h"
@@ -41,15 +42,38 @@ void trade_page(unsigned number)
     frame = pseudo;
     if (self().call(xen::HYPERVISOR_memory_op, xen::XENMEM_populate_physmap, as_argument(&reservation)) != 1)
         return;
+    belongings.learn(frame);  // the other vCPU may do the same, and have the last word of which it is
     ground.set_scratch_frame(number, frame);
     self().call(xen::HYPERVISOR_update_va_mapping, place, frame << 12 | 0x67, 2);
 }
 
 void trade_some_page()
 {
-    ground.begin_trade();
+    belongings.begin_trade();
     trade_page(self().scratch_number());
-    ground.end_trade();
+    belongings.end_trade();
+}
+
+/// More memory, by a request that seldom makes sense; but the list of it is ours, so that we know what we got.
+void ask_for_memory(std::uint64_t operation)
+{
+    static constexpr std::uint64_t nothing_yet = 1ull << 40;
+    constexpr std::size_t list_from = 32;
+    (void)self().arguments();
+    auto* const reservation = reinterpret_cast<xen::xen_memory_reservation*>(self().argument_page());
+    const std::span list{self().argument_page() + list_from, World::argument_words - list_from};
+    for (std::size_t i = 0; i < list.size(); ++i)
+        list[i] = nothing_yet + i;
+    reservation->extent_start = handle_of(list.data());
+    reservation->extent_order = static_cast<std::uint32_t>(self().random.once_in(4) ? self().value() : self().random.below(10));
+    if (self().random.once_in(2))
+        reservation->domid = xen::DOMID_SELF;
+    belongings.begin_trade();
+    self().call(xen::HYPERVISOR_memory_op, operation, as_argument(reservation));
+    for (std::size_t i = 0; i < list.size(); ++i)
+        if (list[i] != nothing_yet + i)
+            belongings.learn(list[i], reservation->extent_order % 64);
+    belongings.end_trade();
 }
 
 void copy_by_grant()
@@ -129,9 +153,18 @@ void abuse_memory()
     if (!self().random.once_in(4))
         return trade_some_page();
     std::uint64_t operation = self().random.once_in(8) ? self().value() : self().random.below(30);
-    if ((operation & 0x3f) == xen::XENMEM_decrease_reservation || (operation & 0x3f) == xen::XENMEM_exchange)
-        operation = xen::XENMEM_populate_physmap;
-    self().call(xen::HYPERVISOR_memory_op, operation | (self().random.once_in(16) ? self().random.below(1u << 20) << 6 : 0), self().arguments());
+    if (self().random.once_in(16))
+        operation |= self().random.below(1u << 20) << 6;
+    switch (operation & 0x3f) {
+    case xen::XENMEM_decrease_reservation:  // they would take our own program
+    case xen::XENMEM_exchange:
+        return ask_for_memory((operation & ~0x3full) | xen::XENMEM_populate_physmap);
+    case xen::XENMEM_increase_reservation:
+    case xen::XENMEM_populate_physmap:
+        return ask_for_memory(operation);
+    default:
+        self().call(xen::HYPERVISOR_memory_op, operation, self().arguments());
+    }
 }
 
 void abuse_grants()

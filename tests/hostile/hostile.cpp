@@ -3,6 +3,7 @@
 // `seed=N` repeats each vCPU's chance (not how they interleave); without it each life differs. `burdens=N`: one move in N asks for
 // as much work as it can. It tells on its console how far it came, once a second, and shouts BREACH when the hypervisor
 // allowed what it must not. Its own death is no news: whoever created it starts the next life.
+#include "belongings.hpp"
 #include "world.hpp"
 
 using namespace rf::runtime;
@@ -79,9 +80,12 @@ void guest_main()
     rf::hostile::check_returns();
     require(start_processor(1, second_stack, walk_on_second), "start the second vCPU");
     constexpr std::uint64_t ticks_between_reports = 1ull << 30;  // of the TSC: the clock's page is one of our victims
+    constexpr unsigned turns_between_surveys = 1 << 16, first_survey = 1 << 11;
     std::uint64_t next_report = __builtin_ia32_rdtsc() + ticks_between_reports;
     for (unsigned turn = 1; sum_of(&World::operations) < most; ++turn) {
         move();
+        if (turn % turns_between_surveys == first_survey)
+            rf::hostile::survey();
         rf::hostile::ground.tell_breaches();
         if (turn % 64 == 0 && __builtin_ia32_rdtsc() >= next_report) {
             report();

@@ -4,6 +4,7 @@
 /// the one and uses the other. What must not have happened is looked at after each call.
 #include <algorithm>
 
+#include "belongings.hpp"
 #include "world.hpp"
 #include "xen/event.h"
 #include "xen/memory.h"
@@ -160,17 +161,18 @@ void race_for_a_copy()
     copy->dest.offset = 64;
     copy->len = 8;
     const bool leak = self().random.once_in(3);
+    const std::uint64_t foreign = self().foreign_frame();
     const auto run = [&] {
         source[8] = ours;
         copy->status = 1;
         self().call(xen::HYPERVISOR_grant_table_op, xen::GNTTABOP_copy, as_argument(copy), 1);
         judge_table("copied into a page table");
-        if (leak && source[8] != ours)
+        if (leak && source[8] != ours && !belongings.hold(foreign))
             ground.breach("copied out of somebody else's page", source[8]);
     };
     if (leak)
-        return race(word_at(&copy->source.u.gmfn), own.data_frame, self().foreign_frame(), run);
-    race(word_at(&copy->dest.u.gmfn), own.data_frame, self().random.once_in(2) ? own.table_frame : self().foreign_frame(), run);
+        return race(word_at(&copy->source.u.gmfn), own.data_frame, foreign, run);
+    race(word_at(&copy->dest.u.gmfn), own.data_frame, self().random.once_in(2) ? own.table_frame : foreign, run);
 }
 
 /// Offsets and length, together in one word, of a copy that would leave the page.
@@ -191,32 +193,59 @@ void race_for_a_length()
     });
 }
 
-void race_for_memory()
+/// A request about two frames, by a list in the argument page.
+constexpr unsigned memory_list = 32;
+
+xen::xen_memory_reservation& request_memory()
 {
     auto* const words = self().argument_page();
     auto* const reservation = reinterpret_cast<xen::xen_memory_reservation*>(words);
     *reservation = {};
-    reservation->extent_start = handle_of(words + 32);
+    reservation->extent_start = handle_of(words + memory_list);
     reservation->nr_extents = 2;
     reservation->domid = xen::DOMID_SELF;
-    words[32] = words[33] = ~0ull;
-    const auto operation = self().random.once_in(2) ? xen::XENMEM_decrease_reservation : xen::XENMEM_increase_reservation;
-    const auto run = [&] {
-        const long done = self().call(xen::HYPERVISOR_memory_op, operation, as_argument(reservation));
-        if (done <= 0 || operation == xen::XENMEM_decrease_reservation)
+    words[memory_list] = words[memory_list + 1] = ~0ull;
+    return *reservation;
+}
+
+/// Turns the request itself.
+template <class Call>
+void race_for_a_request(xen::xen_memory_reservation& request, Call call)
+{
+    if (self().random.once_in(2))
+        return race(word_at(&request.nr_extents), 2, self().value() | 1ull << 40, call);
+    race(word_at(&request.extent_start), request.extent_start.address, 0xffff830000000000, call);
+}
+
+void race_to_give_memory()
+{
+    auto& request = request_memory();
+    const auto give = [&] { self().call(xen::HYPERVISOR_memory_op, xen::XENMEM_decrease_reservation, as_argument(&request)); };
+    if (self().random.once_in(3))
+        return race(word_at(&self().argument_page()[memory_list]), ~0ull, self().foreign_frame(), give);
+    race_for_a_request(request, give);
+}
+
+/// The list stays as it is: by it we know what is ours now.
+void race_to_get_memory()
+{
+    auto& request = request_memory();
+    auto* const list = self().argument_page() + memory_list;
+    belongings.begin_trade();
+    race_for_a_request(request, [&] {
+        const long got = self().call(xen::HYPERVISOR_memory_op, xen::XENMEM_increase_reservation, as_argument(&request));
+        for (long i = 0; i < got; ++i)
+            belongings.learn(list[i]);
+        if (got <= 0)
             return;
         // The scratch pages' trade needs what there is.
         xen::xen_memory_reservation back{};
-        back.extent_start = handle_of(words + 32);
-        back.nr_extents = static_cast<std::uint64_t>(done);
+        back.extent_start = handle_of(list);
+        back.nr_extents = static_cast<std::uint64_t>(got);
         back.domid = xen::DOMID_SELF;
         self().call(xen::HYPERVISOR_memory_op, xen::XENMEM_decrease_reservation, as_argument(&back));
-    };
-    switch (self().random.below(3)) {
-    case 0: return race(word_at(&words[32]), ~0ull, self().foreign_frame(), run);
-    case 1: return race(word_at(&reservation->nr_extents), 2, self().value() | 1ull << 40, run);
-    default: return race(word_at(&reservation->extent_start), reservation->extent_start.address, 0xffff830000000000, run);
-    }
+    });
+    belongings.end_trade();
 }
 
 void race_for_an_exchange()
@@ -357,8 +386,8 @@ bool serve_races()
 void abuse_arguments()
 {
     static constexpr void (*moves[])() = {race_for_an_entry, race_for_an_entry, race_in_a_multicall, race_for_a_page,  race_for_a_copy,
-                                          race_for_a_length, race_for_memory,   race_for_an_exchange, race_for_an_area, race_for_a_grant,
-                                          race_for_descriptors, race_for_a_trap, race_for_a_channel};
+                                          race_for_a_length, race_to_give_memory, race_to_get_memory, race_for_an_exchange, race_for_an_area,
+                                          race_for_a_grant,  race_for_descriptors, race_for_a_trap, race_for_a_channel};
     moves[self().random.below(std::size(moves))]();
 }
 

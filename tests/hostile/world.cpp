@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "world.hpp"
 
-#include <algorithm>
-
+#include "belongings.hpp"
 #include "xen/mmu.h"
 #include "xen/sched.h"
 
@@ -71,7 +70,7 @@ std::uint64_t World::foreign_frame()
 {
     // Of ours the scratch pages are enough, and the others are our own program.
     const std::uint64_t number = random.once_in(2) ? random.next() & 0xfffffffff : random.below(0x80000);
-    return ground.is_known(number) ? 0 : number;
+    return belongings.know(number) ? 0 : number;
 }
 
 std::uint64_t World::entry()
@@ -101,35 +100,7 @@ std::uint64_t World::arguments()
 
 void Ground::set_scratch_frame(unsigned number, std::uint64_t frame)
 {
-    // Given up while it was still mapped or pinned: then it stays ours until that ends, and nobody tells us when.
-    const std::uint64_t old = __atomic_load_n(&frames_[number], __ATOMIC_ACQUIRE);
-    if (old < machine_frames)
-        __atomic_fetch_or(&once_ours_[old / 64], 1ull << old % 64, __ATOMIC_ACQ_REL);
-    __atomic_store_n(&frames_[number], frame, __ATOMIC_RELEASE);
-}
-
-bool Ground::is_known(std::uint64_t frame) const
-{
-    for (unsigned number = 0; number < scratch_pages; ++number)
-        if (scratch_frame(number) == frame)
-            return true;
-    if (frame < machine_frames && __atomic_load_n(&once_ours_[frame / 64], __ATOMIC_ACQUIRE) >> frame % 64 & 1)
-        return true;
-    if (frame == start_info().shared_info / 4096)
-        return true;
-    // Not by the machine-to-physical table: we have scribbled over our part of it.
-    const auto* const list = reinterpret_cast<const std::uint64_t*>(start_info().mfn_list);
-    return std::find(list, list + start_info().nr_pages, frame) != list + start_info().nr_pages;
-}
-
-bool Ground::is_ours(std::uint64_t frame) const
-{
-    if (is_known(frame))
-        return true;
-    // The other vCPU may be about to learn of it.
-    for (unsigned turns = 0; trades_.load() != 0 && turns < 1000; ++turns)
-        raw_hypercall(xen::HYPERVISOR_sched_op, xen::SCHEDOP_yield);
-    return is_known(frame);
+    belongings.learn(__atomic_exchange_n(&frames_[number], frame, __ATOMIC_ACQ_REL));
 }
 
 std::uint64_t Ground::table_frame(std::uint64_t number)
@@ -205,7 +176,7 @@ void judge(std::uint64_t entry)
     if ((entry & 1) == 0)
         return;
     const std::uint64_t frame = (entry & 0x000ffffffffff000) >> 12;
-    if (!ground.is_ours(frame))
+    if (!belongings.hold(frame))
         ground.breach("mapped a foreign frame", entry);
     if ((entry & 2) != 0 && Ground::is_live_table(frame))
         ground.breach("mapped a live page table writable", entry);

@@ -36,23 +36,19 @@ private:
     std::uint64_t state_;
 };
 
-/// What both vCPUs play with: the pages, and whose a frame may be.
+/// What both vCPUs play with: the pages, and the tables that the guest lives by.
 class Ground {
 public:
     static constexpr unsigned scratch_pages = 48;
 
-    /// Takes the scratch pages and learns which frames are ours. Call once.
+    /// Takes the scratch pages. Call once.
     void initialise();
 
     [[nodiscard]] std::byte* scratch(unsigned number) const { return pages_[number]; }
     [[nodiscard]] std::uint64_t scratch_frame(unsigned number) const { return __atomic_load_n(&frames_[number], __ATOMIC_ACQUIRE); }
+    /// ~0: none for now.
     void set_scratch_frame(unsigned number, std::uint64_t frame);
-    /// Between these, frames may be ours that nobody knows yet.
-    void begin_trade() { trades_.fetch_add(1); }
-    void end_trade() { trades_.fetch_sub(1); }
 
-    /// Whether the domain owns the frame or may still own it, or the hypervisor lent it its own (shared_info).
-    [[nodiscard]] bool is_ours(std::uint64_t frame) const;
     /// The frame of one of the tables that the guest was born with; 0 is the top one.
     [[nodiscard]] static std::uint64_t table_frame(std::uint64_t number);
     /// Whether the frame is one of those.
@@ -67,17 +63,11 @@ public:
     /// The first vCPU says what others have found.
     void tell_breaches();
 
-    /// As is_ours, without asking whether the other vCPU knows better.
-    [[nodiscard]] bool is_known(std::uint64_t frame) const;
-
 private:
     void say_breach(std::string_view what, std::uint64_t detail);
 
     std::array<std::byte*, scratch_pages> pages_{};
     std::array<std::uint64_t, scratch_pages> frames_{};
-    static constexpr std::uint64_t machine_frames = 1 << 20;  ///< as many as 4 GiB hold
-    std::array<std::uint64_t, machine_frames / 64> once_ours_{};
-    std::atomic<int> trades_{0};
     std::atomic<bool> found_{false};  ///< what_ and detail_ wait for the first vCPU
     std::string_view what_;
     std::uint64_t detail_ = 0;

@@ -3,12 +3,13 @@
 //
 // A guest of tests/hostile makes a great many hostile moves on two vCPUs, in as many lives as that takes: hypercalls with every kind
 // of argument, some of which the other vCPU changes meanwhile, page tables of nonsense, grants to anybody, frames to return to
-// nowhere. A Linux guest copies and compares a file on its disk without end and answers pings. Nothing that belongs to somebody
-// else gets into the hostile guest's hands, the hypervisor's audit finds every reference accounted for after each life, the
-// neighbour's data and answers are right, and no page is missing afterwards. The story tells how much the neighbour felt of it.
+// nowhere, and every now and then a mapping of each frame of the machine. A Linux guest copies and compares a file on its disk
+// without end and answers pings. Nothing that belongs to somebody else gets into the hostile guest's hands, the hypervisor's audit
+// finds every reference accounted for after each life, the neighbour's data and answers are right, and no page is missing
+// afterwards. The story tells how much the neighbour felt of it.
 //
-// RF_HOSTILE_OPERATIONS: how many moves (make soak); without it a million, or as many as there is time for. RF_HOSTILE_RUNS=FILE: on one processor, with the emulator's plugin writing
-// the hypervisor's longest runs to FILE (make longest-runs).
+// RF_HOSTILE_OPERATIONS: how many moves (make soak); without it a million, or as many as there is time for. RF_HOSTILE_RUNS=FILE: on
+// one processor, with the emulator's plugin writing the hypervisor's longest runs to FILE (make longest-runs).
 #include <gtest/gtest.h>
 
 #include <cstdio>
@@ -124,7 +125,7 @@ TEST_F(Hostile, NeighboursDoNotNotice) {
         run("end=$(($(date +%s) + " + std::to_string(life_limit.count()) + ")); while rf domid hostile > /dev/null 2>&1 && [ $(date +%s) -lt $end ]; do "
             "usleep 250000; done; rf destroy hostile 2> /dev/null || true", 2 * life_limit);
         // Each life tells its own count, growing.
-        operations = number("awk '/seed/ {sum += last; last = 0} /operations/ {last = $2} END {print sum + last}' " + console_log("hostile"));
+        operations = number("awk '/seed/ {sum += last; last = 0} /operations,/ {last = $2} END {print sum + last}' " + console_log("hostile"));
         EXPECT_EQ(run("grep BREACH " + console_log("hostile") + " || true"), "");
         run("rf debug-keys a; for i in $(seq 50); do rf dmesg | tail -n 3 | grep -q audit: && break; usleep 100000; done");
         EXPECT_EQ(run("rf dmesg | grep 'audit: ' | tail -n 1 | grep -c 'audit: clean' || true"), "1");
@@ -136,6 +137,7 @@ TEST_F(Hostile, NeighboursDoNotNotice) {
     RecordProperty("operations", std::to_string(operations));
     RecordProperty("lives", std::to_string(lives));
     EXPECT_GE(operations, least_operations()) << lives << " lives were too short";
+    EXPECT_GE(number("grep -c 'hostile: surveyed' " + console_log("hostile")), 1) << "no life lasted until it had tried to map each frame of the machine";
     const double war_seconds = seconds() - war_from;
     const double war = static_cast<double>(rounds() - rounds_before) / war_seconds;
 
