@@ -42,17 +42,15 @@ $(BUILD)/obj/guests/%.S.o: pv-drivers/%.S
 GUEST_TEST_SOURCES := $(wildcard pv-drivers/front/*.cpp tests/host/pv-drivers/front/*.cpp) \
 	$(filter-out %/network_responder.cpp,$(wildcard pv-drivers/examples/network-responder/*.cpp)) \
 	$(wildcard tests/host/pv-drivers/examples/*/*.cpp)
-GUEST_TEST_OBJECTS := $(patsubst %.cpp,$(BUILD)/tests/host_guests.obj/%.o,$(GUEST_TEST_SOURCES))
-GUEST_TEST_FLAGS := -std=c++23 -O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -Wall -Wextra -Wnon-virtual-dtor -Werror \
-	-MMD -MP -Ipv-drivers -Iguest-abi -Ipv-drivers/examples/network-responder -Itests/host/pv-drivers/front
+GUEST_TEST_OUT := $(BUILD)/tests/host_guests.obj
+GUEST_TEST_CXX := $(GUEST_CXX) -std=c++23 -O0 -g1 -fsanitize=address,undefined -fno-sanitize-recover=undefined -Wall -Wextra \
+	-Wnon-virtual-dtor -Werror -Ipv-drivers -Iguest-abi -Ipv-drivers/examples/network-responder -Itests/host/pv-drivers/front
 
-$(BUILD)/tests/host_guests.obj/%.o: %.cpp
-	@mkdir -p $(@D); echo "CXX   $@"
-	@$(GUEST_CXX) $(GUEST_TEST_FLAGS) -c $< -o $@
+$(call compile_rooms,$(GUEST_TEST_OUT),$(filter-out tests/%,$(GUEST_TEST_SOURCES)),$(GUEST_TEST_CXX))
+$(call compile_rooms,$(GUEST_TEST_OUT),$(filter tests/%,$(GUEST_TEST_SOURCES)),$(GUEST_TEST_CXX) $(TESTS_UNWATCHED))
 
-$(BUILD)/tests/host_guests: $(GUEST_TEST_OBJECTS)
+$(BUILD)/tests/host_guests: $(call room_objects,$(GUEST_TEST_OUT),$(GUEST_TEST_SOURCES))
 	@mkdir -p $(@D); echo "LINK  $@"
 	@$(GUEST_CXX) -fsanitize=address,undefined -o $@ $^ -lgtest -lgtest_main
 
 -include $(wildcard $(BUILD)/obj/guests/front/*.d $(BUILD)/obj/guests/runtime/*.d $(BUILD)/obj/guests/examples/*/*.d)
--include $(GUEST_TEST_OBJECTS:.o=.d)

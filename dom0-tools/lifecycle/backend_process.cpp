@@ -20,7 +20,7 @@ namespace {
 using builder::Kind;
 using builder::fail;
 
-constexpr auto poll_pause = std::chrono::milliseconds(10);
+constexpr auto process_poll = std::chrono::milliseconds(10);
 constexpr auto kill_patience = std::chrono::seconds(2);
 constexpr int inherited_descriptor = 3;
 
@@ -81,7 +81,7 @@ void BackendProcess::stop(std::chrono::steady_clock::time_point deadline) const
         while (is_running()) {
             if (std::chrono::steady_clock::now() >= limit)
                 return false;
-            std::this_thread::sleep_for(poll_pause);
+            std::this_thread::sleep_for(process_poll);
         }
         return true;
     };

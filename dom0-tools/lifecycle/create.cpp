@@ -17,7 +17,7 @@
 namespace rf::lifecycle {
 namespace {
 
-constexpr auto device_patience = std::chrono::seconds(20);
+constexpr auto connecting_patience = std::chrono::seconds(20);
 constexpr std::uint64_t memory_slack_kib = 1024;  ///< as xl grants: room for pages that a guest exchanges
 constexpr std::uint32_t usual_event_channels = 1023;
 constexpr std::int32_t hypervisors_choice = -1;
@@ -204,7 +204,7 @@ Result<void> Creation::complete()
 {
     BUILD_CHECK(configure());
     BUILD_CHECK(build());
-    BUILD_CHECK(devices_->complete(session_, Clock::now() + device_patience));
+    BUILD_CHECK(devices_->complete(session_, Clock::now() + connecting_patience));
     watch_.lap("devices");
     // In this order: if we die in between, rfd removes it all. The other way round it would stay, paused for ever.
     if (request_.start == Start::running)

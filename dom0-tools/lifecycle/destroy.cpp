@@ -10,10 +10,10 @@
 namespace rf::lifecycle {
 namespace {
 
-constexpr auto device_patience = std::chrono::seconds(10);
+constexpr auto closing_patience = std::chrono::seconds(10);
 constexpr auto process_patience = std::chrono::seconds(10);
 constexpr auto memory_patience = std::chrono::seconds(10);
-constexpr auto poll_pause = std::chrono::milliseconds(5);
+constexpr auto death_poll = std::chrono::milliseconds(5);
 
 /// Waits until the hypervisor has forgotten the domain: its last pages are free.
 Result<void> wait_until_gone(Session& session, DomainId id)
@@ -29,7 +29,7 @@ Result<void> wait_until_gone(Session& session, DomainId id)
             return fail(Kind::timeout, "domain " + std::to_string(id.value) + " is destroyed, but " + std::to_string(info->tot_pages) +
                                            " of its pages are still mapped by others (a backend, a console daemon or the store that does not "
                                            "let go); they are freed when those end");
-        std::this_thread::sleep_for(poll_pause);
+        std::this_thread::sleep_for(death_poll);
     }
 }
 
@@ -37,7 +37,7 @@ Result<void> wait_until_gone(Session& session, DomainId id)
 
 Result<void> remove_traces(Session& session, const StateDirectory& state, DomainId id)
 {
-    const auto stuck = remove_devices(session, id, Clock::now() + device_patience);
+    const auto stuck = remove_devices(session, id, Clock::now() + closing_patience);
     BackendProcess(state, id).stop(Clock::now() + process_patience);
     const std::string home = domain_path(id);
     const auto vm = BUILD_TRY(session.store.read_if_exists(home + "/vm"));

@@ -10,7 +10,7 @@
 namespace rf::lifecycle {
 namespace {
 
-constexpr auto poll_pause = std::chrono::milliseconds(10);
+constexpr auto hotplug_poll = std::chrono::milliseconds(10);
 
 /// What a backend says about its trouble, or nothing.
 std::string complaint_of(Session& session, const std::string& backend)
@@ -45,7 +45,7 @@ bool poll_until(Clock::time_point deadline, Done done)
     while (!done()) {
         if (Clock::now() >= deadline)
             return false;
-        std::this_thread::sleep_for(poll_pause);
+        std::this_thread::sleep_for(hotplug_poll);
     }
     return true;
 }

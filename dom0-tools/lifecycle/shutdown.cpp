@@ -11,7 +11,7 @@ namespace {
 
 using Clock = std::chrono::steady_clock;
 
-constexpr auto poll_pause = std::chrono::milliseconds(50);
+constexpr auto shutdown_poll = std::chrono::milliseconds(50);
 const std::string wait_token = "shutdown-wait";
 
 std::string quoted(const DomainView& domain)
@@ -83,7 +83,7 @@ Result<void> wait_for_end(Session& session, const DomainView& domain, Clock::tim
             return {};
         if (Clock::now() >= deadline)
             return fail(Kind::timeout, quoted(domain) + " has not ended in time; it is " + std::string(now->state_word()));
-        std::this_thread::sleep_for(poll_pause);
+        std::this_thread::sleep_for(shutdown_poll);
     }
 }
 

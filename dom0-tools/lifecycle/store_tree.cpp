@@ -6,7 +6,6 @@
 namespace rf::lifecycle {
 namespace {
 
-constexpr std::string_view backend_root = "/local/domain/0/backend/";
 constexpr unsigned console_limit = 1048576;   ///< bytes that a console daemon keeps
 constexpr unsigned rate_interval = 50000;     ///< microseconds over which a rate is measured, as xl's default
 
@@ -55,7 +54,7 @@ DevicePaths device_paths(xen::DomainId domain, std::string_view frontend_kind, s
     const std::string number = std::to_string(domain.value);
     const std::string id = std::to_string(device);
     return {"/local/domain/" + number + "/device/" + std::string(frontend_kind) + "/" + id,
-            std::string(backend_root) + std::string(backend_kind) + "/" + number + "/" + id};
+            std::string(backend_root) + "/" + std::string(backend_kind) + "/" + number + "/" + id};
 }
 
 void add_backend_basics(Directory& backend, xen::DomainId domain, const DevicePaths& paths)
@@ -135,7 +134,7 @@ DevicePaths interface_paths(xen::DomainId domain, const config::InterfaceSpec& i
 
 std::string kernel_device_path(std::string_view backend)
 {
-    std::string device(backend.substr(std::min(backend_root.size(), backend.size())));
+    std::string device(backend.substr(std::min(backend_root.size() + 1, backend.size())));
     if (!device.starts_with("vbd/") && !device.starts_with("vif/"))
         return {};
     std::ranges::replace(device, '/', '-');

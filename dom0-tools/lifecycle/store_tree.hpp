@@ -23,6 +23,9 @@
 
 namespace rf::lifecycle {
 
+/// Where Dom0 keeps its side of all devices.
+inline constexpr std::string_view backend_root = "/local/domain/0/backend";
+
 using StoreEntry = rpc::NodeWrite;
 using StoreEntries = std::vector<StoreEntry>;
 

@@ -14,6 +14,12 @@
 
 namespace rf::rpc {
 
+/// A word of the shared page, which the peer may write at any time.
+[[nodiscard]] inline std::uint32_t read_once(std::uint32_t& field)
+{
+    return std::atomic_ref(field).load(std::memory_order_acquire);
+}
+
 /// Consumer end.
 class RingReader {
 public:

@@ -15,7 +15,7 @@ using Terminal = boost::asio::posix::stream_descriptor;
 constexpr int takes_per_pump = 4;
 constexpr auto allowance_pause = std::chrono::milliseconds(100);
 
-::xen::xencons_interface* interface_in(const SharedPage& page)
+::xen::xencons_interface* console_interface_in(const SharedPage& page)
 {
     return reinterpret_cast<::xen::xencons_interface*>(page.data());
 }
@@ -25,7 +25,7 @@ constexpr auto allowance_pause = std::chrono::milliseconds(100);
 ConsoleSession::ConsoleSession(boost::asio::io_context& io, xen::EventChannels& events, const Place& place, Parts parts,
                                std::string log_path, const ConsoleLimits& limits, const ConsoleLogLimits& log_limits)
     : io_(io), events_(events), place_(place), page_(std::move(parts.page)), port_(parts.port),
-      stream_(interface_in(page_), limits, ConsoleStream::Clock::now()), terminal_(std::move(parts.terminal)),
+      stream_(console_interface_in(page_), limits, ConsoleStream::Clock::now()), terminal_(std::move(parts.terminal)),
       log_(std::move(log_path), log_limits), terminal_wait_(io, terminal_.descriptor()), allowance_timer_(io)
 {
 }

@@ -6,11 +6,6 @@
 namespace rf::rpc {
 namespace {
 
-std::uint32_t read_once(std::uint32_t& field)
-{
-    return std::atomic_ref(field).load(std::memory_order_acquire);
-}
-
 }  // namespace
 
 ConsoleStream::ConsoleStream(::xen::xencons_interface* page, const ConsoleLimits& limits, Clock::time_point now)

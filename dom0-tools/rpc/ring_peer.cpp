@@ -4,14 +4,9 @@
 namespace rf::rpc {
 namespace {
 
-::xen::xenstore_domain_interface* interface_in(const SharedPage& page)
+::xen::xenstore_domain_interface* store_interface_in(const SharedPage& page)
 {
     return reinterpret_cast<::xen::xenstore_domain_interface*>(page.data());
-}
-
-std::uint32_t read_once(std::uint32_t& field)
-{
-    return std::atomic_ref(field).load(std::memory_order_acquire);
 }
 
 }  // namespace
@@ -19,7 +14,7 @@ std::uint32_t read_once(std::uint32_t& field)
 RingPeer::RingPeer(SharedPage page, store::ConnectionId connection, store::Server& server, Start start, Notify notify)
     : Peer(connection),
       page_(std::move(page)),
-      interface_(interface_in(page_)),
+      interface_(store_interface_in(page_)),
       requests_(interface_->req, &interface_->req_prod, &interface_->req_cons,
                 start == Start::fresh ? read_once(interface_->req_cons) : server.ring(connection).request_index),
       replies_(interface_->rsp, &interface_->rsp_prod, &interface_->rsp_cons, read_once(interface_->rsp_prod)),

@@ -113,6 +113,8 @@ private:
         std::string token;
     };
     using Reply = Result<std::string>;
+    /// What a request without an answer is answered.
+    static inline const std::string ok{"OK\0", 3};
 
     // server.cpp
     [[nodiscard]] Reply dispatch(Connection& connection, const Message& request);

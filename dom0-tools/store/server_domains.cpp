@@ -7,7 +7,6 @@
 namespace rf::store {
 namespace {
 
-const std::string ok("OK\0", 3);
 constexpr std::uint16_t domid_self = 0x7ff0;
 constexpr std::uint16_t first_reserved = 0x7ff0;
 

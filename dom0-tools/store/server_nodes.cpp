@@ -7,7 +7,6 @@
 namespace rf::store {
 namespace {
 
-const std::string ok("OK\0", 3);
 constexpr std::uint32_t epoch_shift = 24;
 constexpr std::uint32_t counter_mask = (1u << epoch_shift) - 1;
 constexpr std::uint32_t epoch_mask = 0xff;

@@ -8,11 +8,6 @@
 namespace rf::xen {
 namespace {
 
-std::uint32_t count(std::size_t elements)
-{
-    return static_cast<std::uint32_t>(elements);
-}
-
 }  // namespace
 
 Result<void> DomainControl::set_vcpu_context(DomainId domain, std::uint32_t vcpu, const ::xen::vcpu_guest_context& context)

@@ -13,6 +13,12 @@
 
 namespace rf::xen {
 
+/// A number of elements in the width of the hypercalls' fields. They are buffers of this process, far from 2^32 elements.
+[[nodiscard]] constexpr std::uint32_t count(std::size_t elements)
+{
+    return static_cast<std::uint32_t>(elements);
+}
+
 class HypercallBuffer {
 public:
     HypercallBuffer() = default;

@@ -20,11 +20,6 @@ constexpr std::uint32_t domains_per_call = 256;
     return block;
 }
 
-std::uint32_t count(std::size_t elements)
-{
-    return static_cast<std::uint32_t>(elements);
-}
-
 }  // namespace
 
 Result<void> SystemControl::call(::xen::xen_sysctl& block, const char* what)

@@ -13,6 +13,8 @@ inline constexpr auto relaxed = std::memory_order_relaxed;
 inline constexpr auto acquire = std::memory_order_acquire;
 inline constexpr auto release = std::memory_order_release;
 inline constexpr auto acq_rel = std::memory_order_acq_rel;
+/// In one order with all others of the kind.
+inline constexpr auto ordered = std::memory_order_seq_cst;
 
 /// A plain object in memory shared with a guest, accessed as an atomic of the same size.
 template <class T>

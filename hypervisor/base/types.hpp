@@ -10,6 +10,8 @@ namespace rf {
 
 inline constexpr unsigned page_shift = 12;
 inline constexpr std::uint64_t page_size = 1ull << page_shift;
+/// Pages that hold so many bytes; `bytes` is at least a page away from 2^64.
+[[nodiscard]] constexpr std::uint64_t pages_of(std::uint64_t bytes) { return (bytes + page_size - 1) >> page_shift; }
 inline constexpr std::uint64_t page_mask = ~(page_size - 1);
 /// Entries in one page-table page.
 inline constexpr unsigned table_entries = 512;

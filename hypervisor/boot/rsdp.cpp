@@ -23,7 +23,7 @@ constexpr std::array<std::uint8_t, 16> acpi1_guid{0x30, 0x2d, 0x9d, 0xeb, 0x88, 
                                                   0x9a, 0x16, 0x00, 0x90, 0x27, 0x3f, 0xc1, 0x4d};
 
 /// What there is of [address, address + size); empty when not all of it is.
-[[nodiscard]] Bytes slice(Bytes memory, std::uint64_t address, std::uint64_t size)
+[[nodiscard]] Bytes part_of(Bytes memory, std::uint64_t address, std::uint64_t size)
 {
     if (address > memory.size() || size > memory.size() - address)
         return {};
@@ -31,10 +31,10 @@ constexpr std::array<std::uint8_t, 16> acpi1_guid{0x30, 0x2d, 0x9d, 0xeb, 0x88, 
 }
 
 template <class T>
-[[nodiscard]] T get(Bytes memory, std::uint64_t address)
+[[nodiscard]] T read_as(Bytes memory, std::uint64_t address)
 {
     T value{};
-    Bytes const bytes = slice(memory, address, sizeof value);
+    Bytes const bytes = part_of(memory, address, sizeof value);
     if (!bytes.empty())
         std::memcpy(&value, bytes.data(), sizeof value);
     return value;
@@ -51,10 +51,10 @@ template <class T>
 /// The root pointer at `address` if there is a valid one.
 [[nodiscard]] Rsdp read_at(Bytes memory, std::uint64_t address)
 {
-    Bytes const old_part = slice(memory, address, old_size);
+    Bytes const old_part = part_of(memory, address, old_size);
     if (old_part.empty() || std::memcmp(old_part.data(), "RSD PTR ", 8) != 0 || !sums_to_zero(old_part))
         return {};
-    Bytes const whole = slice(memory, address, new_size);
+    Bytes const whole = part_of(memory, address, new_size);
     bool const newer = std::to_integer<unsigned>(old_part[15]) >= 2 && !whole.empty() && sums_to_zero(whole);
     Rsdp found;
     found.address = {address};
@@ -75,7 +75,7 @@ template <class T>
 
 Rsdp find_bios_rsdp(Bytes low_memory)
 {
-    std::uint64_t const data_area = static_cast<std::uint64_t>(get<std::uint16_t>(low_memory, 0x40e)) << 4;
+    std::uint64_t const data_area = static_cast<std::uint64_t>(read_as<std::uint16_t>(low_memory, 0x40e)) << 4;
     Rsdp found;
     if (data_area >= 0x400)
         found = find_in(low_memory, data_area, data_area + 1024);
@@ -85,16 +85,16 @@ Rsdp find_bios_rsdp(Bytes low_memory)
 Rsdp find_efi_rsdp(Bytes physical, MachineAddress system_table)
 {
     std::uint64_t const table = system_table.value;
-    if (table == 0 || slice(physical, table, efi_tables + 8).empty())
+    if (table == 0 || part_of(physical, table, efi_tables + 8).empty())
         return {};
-    std::uint64_t const count = std::min(get<std::uint64_t>(physical, table + efi_table_count), efi_entries_max);
-    std::uint64_t const list = get<std::uint64_t>(physical, table + efi_tables);
+    std::uint64_t const count = std::min(read_as<std::uint64_t>(physical, table + efi_table_count), efi_entries_max);
+    std::uint64_t const list = read_as<std::uint64_t>(physical, table + efi_tables);
     for (auto const& wanted : {acpi2_guid, acpi1_guid})
         for (std::uint64_t i = 0; i < count; ++i) {
-            Bytes const entry = slice(physical, list + i * efi_entry_size, efi_entry_size);
+            Bytes const entry = part_of(physical, list + i * efi_entry_size, efi_entry_size);
             if (entry.empty() || std::memcmp(entry.data(), wanted.data(), wanted.size()) != 0)
                 continue;
-            Rsdp const found = read_at(physical, get<std::uint64_t>(entry, 16));
+            Rsdp const found = read_at(physical, read_as<std::uint64_t>(entry, 16));
             if (found.size)
                 return found;
         }

@@ -64,7 +64,7 @@ static_assert(sizeof(StackTop) % 16 == 8 || sizeof(StackTop) % 16 == 0);
 [[nodiscard]] inline domain::Vcpu* current_vcpu() { return stack_top().current; }
 
 /// Asks this CPU to do `work` before it next returns to a guest or sleeps.
-inline void raise(Work work) { stack_top().work.fetch_or(static_cast<std::uint32_t>(work), std::memory_order_relaxed); }
+inline void raise(Work work) { stack_top().work.fetch_or(static_cast<std::uint32_t>(work), relaxed); }
 
 /// Asks `cpu` to do `work`, with an interrupt if it is another one (implemented in cpu/ipi.cpp).
 void raise_on(CpuId cpu, Work work);

@@ -44,7 +44,7 @@ void drop_everything()
 }
 
 /// The flush must begin after its moment was taken, and be recorded after it is done.
-[[nodiscard]] std::uint64_t tick() { return flush_clock.fetch_add(1, std::memory_order_seq_cst) + 1; }
+[[nodiscard]] std::uint64_t tick() { return flush_clock.fetch_add(1, ordered) + 1; }
 
 } // namespace
 
@@ -95,7 +95,7 @@ void flush_cpus(CpuMask cpus, FlushRange range)
     slot.unanswered.store(others.bits(), release);
     others.for_each([&](CpuId cpu) {
         // One interrupt is enough for all that ask before it is answered.
-        if (slots[cpu].askers.fetch_or(1ull << self, std::memory_order_seq_cst) == 0)
+        if (slots[cpu].askers.fetch_or(1ull << self, ordered) == 0)
             local_apic::send(cpu, vector::ipi);
     });
     if (cpus.contains(self))
@@ -127,8 +127,8 @@ std::uint32_t flush_clock_now()
 {
     // The caller's change of a page-table entry must be visible before the clock is read: a flush that takes its moment
     // later then really drops the old entry.
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    std::uint64_t moment = flush_clock.load(std::memory_order_seq_cst);
+    std::atomic_thread_fence(ordered);
+    std::uint64_t moment = flush_clock.load(ordered);
     if (stamp_of(moment) == 0) [[unlikely]]
         moment = tick(); // a later one, of which a stamp is left
     return stamp_of(moment);

@@ -42,7 +42,7 @@ private:
     std::uint32_t consumed_ = 0;
 };
 
-constinit Spinlock lock{LockRank::console};
+constinit Spinlock input_lock{LockRank::console};
 constinit TypedAhead typed_ahead;
 constinit InputSwitch input_switch;
 constinit FixedVector<Key, most_keys> keys;
@@ -74,7 +74,7 @@ struct Run {
 
 void sort_in(char c, Run& run)
 {
-    LockGuard guard(lock);
+    LockGuard guard(input_lock);
     input_switch.take(
         c,
         [&](char passed) {
@@ -159,7 +159,7 @@ void poll()
 
 std::size_t read_input(std::span<char> to)
 {
-    LockGuard guard(lock);
+    LockGuard guard(input_lock);
     return typed_ahead.take(to);
 }
 

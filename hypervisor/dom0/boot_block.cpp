@@ -42,7 +42,7 @@ Result<BootBlock> BootBlock::make(std::uint64_t bytes)
 {
     if (bytes == 0 || bytes > page_size << mm::max_order)
         return fail(Errno::enomem);
-    std::uint64_t const pages = (bytes + page_size - 1) >> page_shift;
+    std::uint64_t const pages = pages_of(bytes);
     unsigned const order = static_cast<unsigned>(std::bit_width(pages - 1));
     BootBlock block;
     block.first_ = TRY(mm::allocator.allocate(order, mm::Contents::anything));

@@ -22,8 +22,6 @@ constexpr std::uint64_t to_mebibytes(std::uint64_t pages) { return pages >> (20 
 /// Frames that stay free for the hypervisor's own small allocations while the reserve for exchanges is held.
 constexpr std::uint64_t working_frames = (2ull << 20) >> page_shift;
 
-constexpr std::uint64_t pages_of(std::uint64_t bytes) { return (bytes + page_size - 1) >> page_shift; }
-
 std::span<std::byte const> contents(Module const& module)
 {
     return {direct(module.start.frame()) + module.start.offset(), module.bytes};

@@ -16,7 +16,6 @@ constexpr std::uint64_t least_padding = 512ull << 10;
 /// Bound on pages so that no sum below can overflow: 2^40 bytes * 2^8 = 256 TiB of memory.
 constexpr std::uint64_t most_pages = 1ull << 36;
 
-constexpr std::uint64_t pages_of(std::uint64_t bytes) { return (bytes + page_size - 1) >> page_shift; }
 constexpr std::uint64_t round_up(std::uint64_t value, std::uint64_t unit) { return (value + unit - 1) & ~(unit - 1); }
 
 /// Entries of one level that [start, end) touches.

@@ -7,7 +7,7 @@ namespace rf::event {
 namespace {
 
 /// How often close() follows a far end that other processors rebind meanwhile.
-constexpr unsigned attempts = 8;
+constexpr unsigned closing_attempts = 8;
 
 } // namespace
 
@@ -34,7 +34,7 @@ TableHold EventTable::hold_peer(Port port)
 
 Status EventTable::close(Port port)
 {
-    for (unsigned attempt = 0; attempt < attempts; ++attempt) {
+    for (unsigned attempt = 0; attempt < closing_attempts; ++attempt) {
         TableHold const peer = hold_peer(port);
         LockPair both(lock_, (*peer).lock_);
         Channel* channel = find_open(port);

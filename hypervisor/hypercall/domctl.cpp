@@ -22,7 +22,7 @@ enum class Target : std::uint8_t {
     doomed ///< alive or dying, not the caller's own
 };
 
-struct Entry {
+struct DomctlEntry {
     xen::domctl_command command;
     Target target;
     Operation operation;
@@ -30,43 +30,43 @@ struct Entry {
 
 /// Everything else answers -ENOSYS.
 constexpr std::array operations{
-    Entry{xen::XEN_DOMCTL_destroydomain, Target::doomed, destroydomain},
-    Entry{xen::XEN_DOMCTL_pausedomain, Target::doomed, pausedomain},
-    Entry{xen::XEN_DOMCTL_unpausedomain, Target::other, unpausedomain},
-    Entry{xen::XEN_DOMCTL_resumedomain, Target::other, resumedomain},
-    Entry{xen::XEN_DOMCTL_max_vcpus, Target::other, max_vcpus},
-    Entry{xen::XEN_DOMCTL_setdomainhandle, Target::alive, setdomainhandle},
-    Entry{xen::XEN_DOMCTL_setdebugging, Target::other, setdebugging},
-    Entry{xen::XEN_DOMCTL_settimeoffset, Target::alive, settimeoffset},
-    Entry{xen::XEN_DOMCTL_settscinfo, Target::other, settscinfo},
-    Entry{xen::XEN_DOMCTL_gettscinfo, Target::any, gettscinfo},
-    Entry{xen::XEN_DOMCTL_scheduler_op, Target::alive, scheduler_op},
-    Entry{xen::XEN_DOMCTL_setnodeaffinity, Target::alive, setnodeaffinity},
-    Entry{xen::XEN_DOMCTL_getnodeaffinity, Target::any, getnodeaffinity},
-    Entry{xen::XEN_DOMCTL_set_address_size, Target::other, set_address_size},
-    Entry{xen::XEN_DOMCTL_get_address_size, Target::any, get_address_size},
-    Entry{xen::XEN_DOMCTL_set_virq_handler, Target::alive, set_virq_handler},
-    Entry{xen::XEN_DOMCTL_getvcpuinfo, Target::any, getvcpuinfo},
-    Entry{xen::XEN_DOMCTL_setvcpuaffinity, Target::alive, setvcpuaffinity},
-    Entry{xen::XEN_DOMCTL_getvcpuaffinity, Target::any, getvcpuaffinity},
-    Entry{xen::XEN_DOMCTL_sendtrigger, Target::alive, sendtrigger},
-    Entry{xen::XEN_DOMCTL_setvcpucontext, Target::other, setvcpucontext},
-    Entry{xen::XEN_DOMCTL_getvcpucontext, Target::other, getvcpucontext},
-    Entry{xen::XEN_DOMCTL_set_ext_vcpucontext, Target::other, set_ext_vcpucontext},
-    Entry{xen::XEN_DOMCTL_get_ext_vcpucontext, Target::other, get_ext_vcpucontext},
-    Entry{xen::XEN_DOMCTL_setvcpuextstate, Target::other, setvcpuextstate},
-    Entry{xen::XEN_DOMCTL_getvcpuextstate, Target::other, getvcpuextstate},
-    Entry{xen::XEN_DOMCTL_set_vcpu_msrs, Target::other, set_vcpu_msrs},
-    Entry{xen::XEN_DOMCTL_get_vcpu_msrs, Target::other, get_vcpu_msrs},
-    Entry{xen::XEN_DOMCTL_set_cpu_policy, Target::other, set_cpu_policy},
-    Entry{xen::XEN_DOMCTL_get_cpu_policy, Target::any, get_cpu_policy},
-    Entry{xen::XEN_DOMCTL_max_mem, Target::alive, max_mem},
-    Entry{xen::XEN_DOMCTL_getpageframeinfo3, Target::alive, getpageframeinfo3},
-    Entry{xen::XEN_DOMCTL_shadow_op, Target::other, shadow_op},
-    Entry{xen::XEN_DOMCTL_hypercall_init, Target::alive, hypercall_init},
-    Entry{xen::XEN_DOMCTL_irq_permission, Target::other, irq_permission},
-    Entry{xen::XEN_DOMCTL_iomem_permission, Target::other, iomem_permission},
-    Entry{xen::XEN_DOMCTL_ioport_permission, Target::other, ioport_permission},
+    DomctlEntry{xen::XEN_DOMCTL_destroydomain, Target::doomed, destroydomain},
+    DomctlEntry{xen::XEN_DOMCTL_pausedomain, Target::doomed, pausedomain},
+    DomctlEntry{xen::XEN_DOMCTL_unpausedomain, Target::other, unpausedomain},
+    DomctlEntry{xen::XEN_DOMCTL_resumedomain, Target::other, resumedomain},
+    DomctlEntry{xen::XEN_DOMCTL_max_vcpus, Target::other, max_vcpus},
+    DomctlEntry{xen::XEN_DOMCTL_setdomainhandle, Target::alive, setdomainhandle},
+    DomctlEntry{xen::XEN_DOMCTL_setdebugging, Target::other, setdebugging},
+    DomctlEntry{xen::XEN_DOMCTL_settimeoffset, Target::alive, settimeoffset},
+    DomctlEntry{xen::XEN_DOMCTL_settscinfo, Target::other, settscinfo},
+    DomctlEntry{xen::XEN_DOMCTL_gettscinfo, Target::any, gettscinfo},
+    DomctlEntry{xen::XEN_DOMCTL_scheduler_op, Target::alive, scheduler_op},
+    DomctlEntry{xen::XEN_DOMCTL_setnodeaffinity, Target::alive, setnodeaffinity},
+    DomctlEntry{xen::XEN_DOMCTL_getnodeaffinity, Target::any, getnodeaffinity},
+    DomctlEntry{xen::XEN_DOMCTL_set_address_size, Target::other, set_address_size},
+    DomctlEntry{xen::XEN_DOMCTL_get_address_size, Target::any, get_address_size},
+    DomctlEntry{xen::XEN_DOMCTL_set_virq_handler, Target::alive, set_virq_handler},
+    DomctlEntry{xen::XEN_DOMCTL_getvcpuinfo, Target::any, getvcpuinfo},
+    DomctlEntry{xen::XEN_DOMCTL_setvcpuaffinity, Target::alive, setvcpuaffinity},
+    DomctlEntry{xen::XEN_DOMCTL_getvcpuaffinity, Target::any, getvcpuaffinity},
+    DomctlEntry{xen::XEN_DOMCTL_sendtrigger, Target::alive, sendtrigger},
+    DomctlEntry{xen::XEN_DOMCTL_setvcpucontext, Target::other, setvcpucontext},
+    DomctlEntry{xen::XEN_DOMCTL_getvcpucontext, Target::other, getvcpucontext},
+    DomctlEntry{xen::XEN_DOMCTL_set_ext_vcpucontext, Target::other, set_ext_vcpucontext},
+    DomctlEntry{xen::XEN_DOMCTL_get_ext_vcpucontext, Target::other, get_ext_vcpucontext},
+    DomctlEntry{xen::XEN_DOMCTL_setvcpuextstate, Target::other, setvcpuextstate},
+    DomctlEntry{xen::XEN_DOMCTL_getvcpuextstate, Target::other, getvcpuextstate},
+    DomctlEntry{xen::XEN_DOMCTL_set_vcpu_msrs, Target::other, set_vcpu_msrs},
+    DomctlEntry{xen::XEN_DOMCTL_get_vcpu_msrs, Target::other, get_vcpu_msrs},
+    DomctlEntry{xen::XEN_DOMCTL_set_cpu_policy, Target::other, set_cpu_policy},
+    DomctlEntry{xen::XEN_DOMCTL_get_cpu_policy, Target::any, get_cpu_policy},
+    DomctlEntry{xen::XEN_DOMCTL_max_mem, Target::alive, max_mem},
+    DomctlEntry{xen::XEN_DOMCTL_getpageframeinfo3, Target::alive, getpageframeinfo3},
+    DomctlEntry{xen::XEN_DOMCTL_shadow_op, Target::other, shadow_op},
+    DomctlEntry{xen::XEN_DOMCTL_hypercall_init, Target::alive, hypercall_init},
+    DomctlEntry{xen::XEN_DOMCTL_irq_permission, Target::other, irq_permission},
+    DomctlEntry{xen::XEN_DOMCTL_iomem_permission, Target::other, iomem_permission},
+    DomctlEntry{xen::XEN_DOMCTL_ioport_permission, Target::other, ioport_permission},
 };
 
 /// Errno::esrch: not there, or dead as far as the operation is concerned. Errno::einval: not on oneself.
@@ -88,7 +88,7 @@ constexpr std::array operations{
         return createdomain(op);
     if (op.cmd == xen::XEN_DOMCTL_getdomaininfo)
         return getdomaininfo(op);
-    auto const entry = std::ranges::find(operations, op.cmd, &Entry::command);
+    auto const entry = std::ranges::find(operations, op.cmd, &DomctlEntry::command);
     if (entry == operations.end())
         return fail(Errno::enosys);
     auto const domain = TRY(find_domain(caller, DomainId{op.domain}, entry->target));

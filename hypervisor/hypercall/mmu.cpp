@@ -24,7 +24,7 @@ using pvmmu::Preserve;
 
 /// Continuation mark in the count argument (MMU_UPDATE_PREEMPTED): *done already counts earlier segments.
 constexpr std::uint32_t preempted = 0x80000000u;
-constexpr std::uint32_t chunk = 16;
+constexpr std::uint32_t requests_at_once = 16;
 using pvmmu::units_per_segment;
 
 /// A domain that a call is about. The caller itself needs no reference: it lives as long as its call.
@@ -265,8 +265,8 @@ struct Segment {
     Budget budget{units_per_segment};
     Segment segment;
     do {
-        xen::mmu_update copied[chunk];
-        std::uint64_t const size = std::min<std::uint64_t>(chunk, count - segment.done);
+        xen::mmu_update copied[requests_at_once];
+        std::uint64_t const size = std::min<std::uint64_t>(requests_at_once, count - segment.done);
         if (Status read = requests.read(segment.done, copied, size); !read) {
             segment.status = read;
             break;

@@ -13,28 +13,28 @@
 namespace rf::hypercall {
 namespace {
 
-struct Entry {
+struct SysctlEntry {
     xen::sysctl_command command;
     sysctls::Operation operation;
 };
 
 /// Everything else answers -ENOSYS.
 constexpr std::array operations{
-    Entry{xen::XEN_SYSCTL_readconsole, sysctls::readconsole},
-    Entry{xen::XEN_SYSCTL_physinfo, sysctls::physinfo},
-    Entry{xen::XEN_SYSCTL_sched_id, sysctls::sched_id},
-    Entry{xen::XEN_SYSCTL_getdomaininfolist, sysctls::getdomaininfolist},
-    Entry{xen::XEN_SYSCTL_debug_keys, sysctls::debug_keys},
-    Entry{xen::XEN_SYSCTL_getcpuinfo, sysctls::getcpuinfo},
-    Entry{xen::XEN_SYSCTL_availheap, sysctls::availheap},
-    Entry{xen::XEN_SYSCTL_cputopoinfo, sysctls::cputopoinfo},
-    Entry{xen::XEN_SYSCTL_numainfo, sysctls::numainfo},
-    Entry{xen::XEN_SYSCTL_cpupool_op, sysctls::cpupool_op},
-    Entry{xen::XEN_SYSCTL_scheduler_op, sysctls::scheduler_op},
-    Entry{xen::XEN_SYSCTL_pcitopoinfo, sysctls::pcitopoinfo},
-    Entry{xen::XEN_SYSCTL_get_cpu_levelling_caps, sysctls::levelling_caps},
-    Entry{xen::XEN_SYSCTL_get_cpu_featureset, sysctls::cpu_featureset},
-    Entry{xen::XEN_SYSCTL_get_cpu_policy, sysctls::cpu_policy},
+    SysctlEntry{xen::XEN_SYSCTL_readconsole, sysctls::readconsole},
+    SysctlEntry{xen::XEN_SYSCTL_physinfo, sysctls::physinfo},
+    SysctlEntry{xen::XEN_SYSCTL_sched_id, sysctls::sched_id},
+    SysctlEntry{xen::XEN_SYSCTL_getdomaininfolist, sysctls::getdomaininfolist},
+    SysctlEntry{xen::XEN_SYSCTL_debug_keys, sysctls::debug_keys},
+    SysctlEntry{xen::XEN_SYSCTL_getcpuinfo, sysctls::getcpuinfo},
+    SysctlEntry{xen::XEN_SYSCTL_availheap, sysctls::availheap},
+    SysctlEntry{xen::XEN_SYSCTL_cputopoinfo, sysctls::cputopoinfo},
+    SysctlEntry{xen::XEN_SYSCTL_numainfo, sysctls::numainfo},
+    SysctlEntry{xen::XEN_SYSCTL_cpupool_op, sysctls::cpupool_op},
+    SysctlEntry{xen::XEN_SYSCTL_scheduler_op, sysctls::scheduler_op},
+    SysctlEntry{xen::XEN_SYSCTL_pcitopoinfo, sysctls::pcitopoinfo},
+    SysctlEntry{xen::XEN_SYSCTL_get_cpu_levelling_caps, sysctls::levelling_caps},
+    SysctlEntry{xen::XEN_SYSCTL_get_cpu_featureset, sysctls::cpu_featureset},
+    SysctlEntry{xen::XEN_SYSCTL_get_cpu_policy, sysctls::cpu_policy},
 };
 
 } // namespace
@@ -48,7 +48,7 @@ Outcome sysctl(Call& call)
         return fail(op.error());
     if (op->interface_version != xen::XEN_SYSCTL_INTERFACE_VERSION)
         return fail(Errno::eacces);
-    auto const entry = std::ranges::find(operations, op->cmd, &Entry::command);
+    auto const entry = std::ranges::find(operations, op->cmd, &SysctlEntry::command);
     if (entry == operations.end())
         return fail(Errno::enosys);
     auto const reply = entry->operation(*op);

@@ -33,8 +33,6 @@ constinit std::array<Class, largest_shift + 1> classes{};
     return shift < smallest_shift ? smallest_shift : shift;
 }
 
-[[nodiscard]] std::uint64_t pages_of(std::size_t bytes) { return (bytes + page_size - 1) / page_size; }
-
 /// Gives back the frames first .. first + count - 1 in the largest aligned blocks.
 void release_pages(Mfn first, std::uint64_t count)
 {

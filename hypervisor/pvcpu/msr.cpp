@@ -20,7 +20,6 @@ constexpr std::uint32_t fs_base = 0xc0000100;
 constexpr std::uint32_t gs_base = 0xc0000101;
 constexpr std::uint32_t other_gs_base = 0xc0000102; ///< IA32_KERNEL_GS_BASE
 constexpr std::uint32_t hypercall_page = 0x40000000;
-constexpr std::uint32_t decode_configuration = 0xc0011029; ///< AMD: DE_CFG
 
 /// For the rules of register `index`: what only another register's rule asks for is not looked up.
 [[nodiscard]] MsrViewer viewer_of(domain::Vcpu const& vcpu, std::uint32_t index)

@@ -28,7 +28,6 @@ constexpr std::uint32_t hardware_configuration = 0xc0010015;
 constexpr std::uint32_t top_of_memory = 0xc001001a;
 constexpr std::uint32_t top_of_memory_2 = 0xc001001d;
 constexpr std::uint32_t northbridge_configuration = 0xc001001f;
-constexpr std::uint32_t decode_configuration = 0xc0011029;
 
 constexpr std::uint64_t apic_enabled = 0xfee00800;
 constexpr std::uint64_t apic_boot_processor = 1u << 8;

@@ -8,6 +8,9 @@
 
 namespace rf::pvcpu {
 
+/// AMD: DE_CFG. Its rule alone depends on what the policy says.
+inline constexpr std::uint32_t decode_configuration = 0xc0011029;
+
 /// What the decision depends on.
 struct MsrViewer {
     ProcessorVendor vendor = ProcessorVendor::other;

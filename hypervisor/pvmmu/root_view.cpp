@@ -12,7 +12,7 @@ namespace {
 constexpr unsigned first_ours = address_map::first_hypervisor_slot;
 constexpr unsigned last_ours = address_map::last_hypervisor_slot;
 
-[[nodiscard]] std::atomic_ref<std::uint64_t> slot(Mfn table, unsigned index)
+[[nodiscard]] std::atomic_ref<std::uint64_t> top_slot(Mfn table, unsigned index)
 {
     return shared(direct_as<std::uint64_t>(table)[index]);
 }
@@ -44,9 +44,9 @@ Status RootView::create(Space& space)
 {
     page_ = TRY(space.memory.structures.allocate_frame());
     space_ = &space;
-    slot(page_, first_ours).store(shared_slots[0], relaxed);
+    top_slot(page_, first_ours).store(shared_slots[0], relaxed);
     if (space.domain_area.valid())
-        slot(page_, table_index(address_map::domain_area, 4))
+        top_slot(page_, table_index(address_map::domain_area, 4))
             .store(Entry::of(space.domain_area, Entry::present | Entry::writable | Entry::accessed | Entry::dirty).bits(), relaxed);
     LockGuard guard(space.lock);
     next_ = space.views;
@@ -69,13 +69,13 @@ std::uint64_t RootView::show(Mfn root)
     return root.valid() ? page_.value << page_shift : 0;
 }
 
-void RootView::set_doors(std::uint64_t entry) { slot(page_, table_index(address_map::image, 4)).store(entry, relaxed); }
+void RootView::set_doors(std::uint64_t entry) { top_slot(page_, table_index(address_map::image, 4)).store(entry, relaxed); }
 
 void detail::follow_in_views(Space& space, Mfn table, unsigned index, Entry value)
 {
     for (RootView* view = space.views; view; view = view->next())
         if (view->root() == table)
-            slot(view->page(), index).store(value.bits(), release);
+            top_slot(view->page(), index).store(value.bits(), release);
 }
 
 } // namespace rf::pvmmu

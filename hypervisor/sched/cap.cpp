@@ -9,7 +9,6 @@
 namespace rf::sched {
 
 namespace {
-constexpr auto ordered = std::memory_order_seq_cst;
 }
 
 void Group::replenish_fired(void* self) { scheduler.replenish(*static_cast<Group*>(self)); }

@@ -9,7 +9,6 @@
 namespace rf::sched {
 
 namespace {
-constexpr auto ordered = std::memory_order_seq_cst;
 }
 
 Unit* Scheduler::choose(CpuId cpu, Nanoseconds now)

@@ -8,7 +8,6 @@
 namespace rf::sched {
 
 namespace {
-constexpr auto ordered = std::memory_order_seq_cst;
 }
 
 /// Puts a unit on a queue if it wants to run and is on none. Called after every change that could make it want to run.

@@ -10,7 +10,7 @@ namespace rf::sched {
 
 void RunQueue::slice_over(void*) { cpu::raise(cpu::Work::schedule); }
 
-void RunQueue::publish_head() { head.store(first_ ? first_->virtual_time() : no_virtual_time, std::memory_order_seq_cst); }
+void RunQueue::publish_head() { head.store(first_ ? first_->virtual_time() : no_virtual_time, ordered); }
 
 void RunQueue::insert(Unit& unit)
 {

@@ -10,7 +10,6 @@ namespace rf::sched {
 constinit Scheduler scheduler;
 
 namespace {
-constexpr auto ordered = std::memory_order_seq_cst;
 }
 
 Spinlock& Scheduler::lock_of(CpuId cpu) { return scheduler.queues_[cpu].lock; }

@@ -65,13 +65,12 @@ fuzz:
 
 # ---- for make test -----------------------------------------------------------------------------------------------------
 
-FUZZ_TEST_FLAGS := -std=c++23 -O0 -g1 -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined \
+FUZZ_TEST_FLAGS := -std=c++23 -O0 -g1 -fsanitize=address,undefined $(TESTS_UNWATCHED) -fno-sanitize-recover=undefined \
 	-fno-strict-aliasing -Wall -Wextra -Werror -DRF_CORPUS='"$(abspath tests/fuzz/corpus)"'
 FUZZ_TEST_SOURCES := $(addprefix tests/fuzz/,$(addsuffix .cpp,$(FUZZ_TARGETS))) $(wildcard tests/fuzz/harness/*.cpp)
 FUZZ_TEST_OBJECTS := $(patsubst tests/fuzz/%.cpp,$(BUILD)/tests/fuzz.obj/%.o,$(filter-out %/libfuzzer.cpp,$(FUZZ_TEST_SOURCES)))
-FUZZ_SHARED_OBJECTS := $(patsubst %.cpp,$(HOST_OUT)/%.o,$(FUZZ_SOURCES_hypervisor)) \
-	$(patsubst dom0-tools/%.cpp,$(BUILD)/tests/host_tools.obj/%.o,$(FUZZ_SOURCES_tools)) \
-	$(patsubst %.cpp,$(BUILD)/tests/host_drivers.obj/%.o,$(filter-out dom0-tools/%,$(FUZZ_SOURCES_drivers)))
+FUZZ_SHARED_OBJECTS := $(HOST_PARTS) $(HOST_OUT)/tests/host/fakes/machine.o $(call room_objects,$(DOM0_TEST_OUT),$(FUZZ_SOURCES_tools)) \
+	$(call room_objects,$(DRIVER_TEST_OUT),$(filter-out dom0-tools/%,$(FUZZ_SOURCES_drivers)))
 
 $(BUILD)/tests/fuzz.obj/%.o: tests/fuzz/%.cpp
 	@mkdir -p $(@D); echo "HOST  $<"

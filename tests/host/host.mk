@@ -18,30 +18,38 @@ HOST_EXTRA := $(addprefix pvcpu/,arithmetic.cpp cpuid_policy.cpp decode.cpp feat
 HOST_SOURCES := $(filter-out $(addprefix hypervisor/,$(HOST_EXCLUDED)), \
 	$(foreach room,$(HOST_ROOMS),$(wildcard hypervisor/$(room)/*.cpp)) $(addprefix hypervisor/,$(HOST_EXTRA)))
 HOST_TESTS := $(wildcard tests/host/hypervisor/*/*_test.cpp) $(wildcard tests/host/fakes/*.cpp)
-HOST_OBJECTS := $(patsubst %.cpp,$(HOST_OUT)/%.o,$(HOST_SOURCES) $(HOST_TESTS))
 # What is watched while the tests run; `make coverage` watches which lines do.
 HOST_WATCH := -O1 -fsanitize=address,undefined -fno-sanitize=vptr -fno-sanitize-recover=undefined
 HOST_PROGRAM := $(BUILD)/tests/host_hypervisor
-HOST_FLAGS = -std=c++23 -g1 -fno-exceptions -fno-rtti $(HOST_WATCH) \
+HOST_CXX = $(CXX) -std=c++23 -g1 -fno-exceptions -fno-rtti $(HOST_WATCH) \
 	-fno-strict-aliasing -Wall -Wextra -Werror -Itests/host/fakes/hypervisor -Ihypervisor -Iguest-abi -Itests/host/hypervisor
 
-# tests/host/fakes/injection.cpp stands in front of the allocators.
+# tests/host/fakes/injection.cpp stands in front of the allocators, for those who call them from other objects.
 HOST_WRAPPED := -Wl,--wrap=_ZN2rf2mm14FrameAllocator8allocateEjNS0_8ContentsEjm,--wrap=_ZN2rf2mm13heap_allocateEm,--wrap=_ZN2rf2mm7Account8allocateEm,--wrap=_ZN2rf2mm7Account14allocate_frameEv
 
 # Walks over millions of states.
 HOST_FLAGS_small_scope_test := -O2
 HOST_FLAGS_entry_pairs_test := -O2
 
+# Compiled alone: the allocators, for injection's sake, tests with flags of their own, and what other programs link.
+HOST_ALONE := $(filter $(addprefix hypervisor/mm/,frame_allocator.cpp heap.cpp account.cpp) %/small_scope_test.cpp \
+	%/entry_pairs_test.cpp tests/host/fakes/%,$(HOST_SOURCES) $(HOST_TESTS))
+HOST_ALONE_OBJECTS := $(HOST_ALONE:%.cpp=$(HOST_OUT)/%.o)
+HOST_PARTS := $(call room_objects,$(HOST_OUT),$(filter-out $(HOST_ALONE),$(HOST_SOURCES))) $(filter $(HOST_OUT)/hypervisor/%,$(HOST_ALONE_OBJECTS))
+HOST_OBJECTS := $(sort $(HOST_PARTS) $(HOST_ALONE_OBJECTS) $(call room_objects,$(HOST_OUT),$(filter-out $(HOST_ALONE),$(HOST_TESTS))))
+
 # Headers that most tests share, compiled once; a test with flags of its own reads them anew.
-HOST_TEST_FLAGS := -fexceptions -frtti -O0
+HOST_TEST_CXX = $(HOST_CXX) $(TESTS_UNWATCHED) -fexceptions -frtti -O0
 $(HOST_OUT)/common.hpp.gch: tests/host/common.hpp
 	@mkdir -p $(@D); echo "HOST  $<"; cp $< $(HOST_OUT)/common.hpp
-	@$(CXX) $(HOST_FLAGS) $(HOST_TEST_FLAGS) -x c++-header -o $@ $<
-$(patsubst %.cpp,$(HOST_OUT)/%.o,$(HOST_TESTS)): $(HOST_OUT)/common.hpp.gch
+	@$(HOST_TEST_CXX) -x c++-header -o $@ $<
 
-$(HOST_OUT)/%.o: %.cpp
+$(call compile_rooms,$(HOST_OUT),$(filter-out $(HOST_ALONE),$(HOST_SOURCES)),$(HOST_CXX))
+$(call compile_rooms,$(HOST_OUT),$(filter-out $(HOST_ALONE),$(HOST_TESTS)),$(HOST_TEST_CXX) -include $(HOST_OUT)/common.hpp,$(HOST_OUT)/common.hpp.gch)
+
+$(HOST_ALONE_OBJECTS): $(HOST_OUT)/%.o: %.cpp
 	@mkdir -p $(@D); echo "HOST  $<"
-	@$(CXX) $(HOST_FLAGS) $(if $(filter tests/%,$<),$(HOST_TEST_FLAGS) -include $(HOST_OUT)/common.hpp) $(HOST_FLAGS_$(*F)) $(DEPENDENCIES) -c $< -o $@
+	@$(if $(filter tests/%,$<),$(HOST_TEST_CXX),$(HOST_CXX)) $(HOST_FLAGS_$(*F)) $(DEPENDENCIES) -c $< -o $@
 
 $(HOST_PROGRAM): $(HOST_OBJECTS)
 	@mkdir -p $(@D); echo "LINK  $@"
@@ -72,4 +80,4 @@ coverage:
 		HOST_PROGRAM=$(BUILD)/coverage/host_hypervisor HOST_WATCH='-O0 --coverage'
 	@tests/host/coverage $(BUILD)/coverage
 
--include $(HOST_OBJECTS:.o=.d)
+-include $(HOST_ALONE_OBJECTS:.o=.d)

@@ -2,6 +2,6 @@
 # Protocol models and the program that searches them with SPIN. Included by the top Makefile.
 BUILD ?= build
 
-$(BUILD)/tests/models: tests/models/models_test.cpp $(BUILD)/obj/system/harness/process.o $(wildcard tests/models/*.pml)
+$(BUILD)/tests/models: tests/models/models_test.cpp $(SYSTEM_DRIVER) $(wildcard tests/models/*.pml)
 	@mkdir -p $(@D); echo "TEST  $<"
-	@$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -DRF_SOURCE_DIRECTORY='"$(CURDIR)"' -Itests/system -o $@ $< $(BUILD)/obj/system/harness/process.o -lgtest -lgtest_main
+	@$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -DRF_SOURCE_DIRECTORY='"$(CURDIR)"' -Itests/system -o $@ $< $(SYSTEM_DRIVER) -lgtest -lgtest_main

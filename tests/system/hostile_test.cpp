@@ -28,7 +28,7 @@ namespace fs = std::filesystem;
 const char* named_operations() { return std::getenv("RF_HOSTILE_OPERATIONS"); }
 long wanted_operations() { return named_operations() != nullptr ? std::atol(named_operations()) : 1'000'000; }
 /// Unless somebody named a number, a slow machine may stop after so much time with fewer.
-constexpr auto patience = 150s;
+constexpr auto patience = 75s;
 long least_operations() { return named_operations() != nullptr ? wanted_operations() : 300'000; }
 const char* runs_file() { return std::getenv("RF_HOSTILE_RUNS"); }
 constexpr auto life_limit = 60s;

@@ -4,9 +4,12 @@ BUILD ?= build
 
 SYSTEM_CXX ?= $(CXX)
 SYSTEM_CXXFLAGS ?= -std=c++23 -O0 -g1 -Wall -Wextra -Werror -pthread
-SYSTEM_HARNESS := $(patsubst tests/system/harness/%.cpp,$(BUILD)/obj/system/harness/%.o,$(wildcard tests/system/harness/*.cpp))
-# NAME_story.o and story.o are the GoogleTest side of it and do not belong into tools
-SYSTEM_DRIVER := $(filter-out %story.o,$(SYSTEM_HARNESS))
+SYSTEM_HARNESS_SOURCES := $(wildcard tests/system/harness/*.cpp)
+# story.cpp and NAME_story.cpp are the GoogleTest side of it and do not belong into tools
+SYSTEM_STORY_SOURCES := $(filter %story.cpp,$(SYSTEM_HARNESS_SOURCES))
+SYSTEM_DRIVER_SOURCES := $(filter-out %story.cpp,$(SYSTEM_HARNESS_SOURCES))
+SYSTEM_DRIVER := $(call room_objects,$(BUILD)/obj/driver,$(SYSTEM_DRIVER_SOURCES))
+SYSTEM_HARNESS := $(SYSTEM_DRIVER) $(call room_objects,$(BUILD)/obj/story,$(SYSTEM_STORY_SOURCES))
 SYSTEM_TESTS := $(patsubst tests/system/%_test.cpp,$(BUILD)/tests/system_%,$(wildcard tests/system/*_test.cpp))
 
 # What single stories need beyond that.
@@ -14,9 +17,13 @@ SYSTEM_FLAGS_kernel_packing := -Itests/host/hypervisor/dom0
 SYSTEM_LIBS_dom0_boot := -llzma -lzstd -llz4 -lz
 $(BUILD)/tests/system_dom0_boot: $(BUILD)/obj/system/dom0_boot/kernel_packing.o
 
+SYSTEM_COMPILE = $(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -DRF_SOURCE_DIRECTORY='"$(CURDIR)"' -Itests/system
+$(call compile_rooms,$(BUILD)/obj/driver,$(SYSTEM_DRIVER_SOURCES),$(SYSTEM_COMPILE))
+$(call compile_rooms,$(BUILD)/obj/story,$(SYSTEM_STORY_SOURCES),$(SYSTEM_COMPILE))
+
 $(BUILD)/obj/system/%.o: tests/system/%.cpp
 	@mkdir -p $(@D); echo "TEST  $<"
-	@$(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -DRF_SOURCE_DIRECTORY='"$(CURDIR)"' -Itests/system $(SYSTEM_FLAGS_$(*F)) -MMD -MP -c -o $@ $<
+	@$(SYSTEM_COMPILE) $(SYSTEM_FLAGS_$(*F)) -MMD -MP -c -o $@ $<
 
 $(BUILD)/tests/boot: $(BUILD)/obj/system/boot.o $(SYSTEM_DRIVER)
 	@mkdir -p $(@D); echo "LINK  $@"; $(SYSTEM_CXX) $(SYSTEM_CXXFLAGS) -o $@ $^

@@ -6,7 +6,7 @@
 namespace rf::cli {
 namespace {
 
-Result<void> run(const Invocation& invocation)
+Result<void> console(const Invocation& invocation)
 {
     auto session = BUILD_TRY(lifecycle::Session::open());
     const auto domain = BUILD_TRY(lifecycle::find_domain(session, invocation.value("DOMAIN")));
@@ -26,7 +26,7 @@ Verb console_verb()
             {{"DOMAIN", "name, number or uuid"}},
             {},
             "  rf console web\n  echo 'uname -r' | timeout 2 rf console web    type one line and show what comes",
-            run};
+            console};
 }
 
 }  // namespace rf::cli

@@ -52,7 +52,7 @@ void keep_kernel(const builder::KernelImage& kernel)
     ::_exit(0);
 }
 
-Result<void> run(const Invocation& invocation)
+Result<void> create(const Invocation& invocation)
 {
     const std::string file = invocation.value("FILE");
     const auto spec =
@@ -100,7 +100,7 @@ Verb create_verb()
             },
             "  rf create /etc/ringfort/web.xml\n  rf create -c web.xml          and watch it boot; Ctrl-] leaves the console\n"
             "  rf create -p -o json web.xml  paused; its number as JSON\n  rf create -N web.xml          check the file, create nothing",
-            run};
+            create};
 }
 
 }  // namespace rf::cli

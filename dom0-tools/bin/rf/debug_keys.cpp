@@ -5,7 +5,7 @@
 namespace rf::cli {
 namespace {
 
-Result<void> run(const Invocation& invocation)
+Result<void> debug_keys(const Invocation& invocation)
 {
     auto privcmd = BUILD_TRY(lifecycle::open_hypervisor());
     BUILD_CHECK(xen::SystemControl(privcmd).debug_keys(invocation.value("KEYS")));
@@ -22,7 +22,7 @@ Verb debug_keys_verb()
             {{"KEYS", "letters; h lists them"}},
             {},
             "  rf debug-keys h && rf dmesg\n  rf debug-keys q && rf dmesg    what each domain holds",
-            run};
+            debug_keys};
 }
 
 }  // namespace rf::cli

@@ -6,7 +6,7 @@
 namespace rf::cli {
 namespace {
 
-Result<void> run(const Invocation& invocation)
+Result<void> destroy(const Invocation& invocation)
 {
     auto session = BUILD_TRY(lifecycle::Session::open());
     const lifecycle::StateDirectory state;
@@ -27,7 +27,7 @@ Verb destroy_verb()
             {{"DOMAIN", "names, numbers or uuids", Argument::Count::some}},
             {{"yes", 'y', "", "accepted for scripts: destroy never asks", {}}},
             "  rf destroy web\n  rf destroy 7 8\nThe guest loses what it has not written to its disks: rf shutdown lets it end in order.",
-            run};
+            destroy};
 }
 
 }  // namespace rf::cli

@@ -8,7 +8,7 @@ namespace {
 
 using Console = xen::SystemControl::Console;
 
-Result<void> run(const Invocation& invocation)
+Result<void> dmesg(const Invocation& invocation)
 {
     auto privcmd = BUILD_TRY(lifecycle::open_hypervisor());
     xen::SystemControl system(privcmd);
@@ -39,7 +39,7 @@ Verb dmesg_verb()
             {},
             {{"clear", 'c', "", "empty the hypervisor's buffer afterwards", {}}, output_option()},
             "  rf dmesg\n  rf dmesg -c > hypervisor.log\n  rf dmesg -o json",
-            run};
+            dmesg};
 }
 
 }  // namespace rf::cli

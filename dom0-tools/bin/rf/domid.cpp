@@ -6,7 +6,7 @@
 namespace rf::cli {
 namespace {
 
-Result<void> run(const Invocation& invocation)
+Result<void> domid(const Invocation& invocation)
 {
     auto session = BUILD_TRY(lifecycle::Session::open());
     const auto domain = BUILD_TRY(lifecycle::find_domain(session, invocation.value("DOMAIN")));
@@ -21,7 +21,7 @@ Result<void> run(const Invocation& invocation)
 
 Verb domid_verb()
 {
-    return {"domid", {}, "show the number of a domain", {{"DOMAIN", "name or uuid"}}, {output_option()}, "  rf domid web\n  rf domid -o json web", run};
+    return {"domid", {}, "show the number of a domain", {{"DOMAIN", "name or uuid"}}, {output_option()}, "  rf domid web\n  rf domid -o json web", domid};
 }
 
 }  // namespace rf::cli

@@ -6,7 +6,7 @@
 namespace rf::cli {
 namespace {
 
-Result<void> run(const Invocation& invocation)
+Result<void> domname(const Invocation& invocation)
 {
     auto session = BUILD_TRY(lifecycle::Session::open());
     const auto domain = BUILD_TRY(lifecycle::find_domain(session, invocation.value("DOMAIN")));
@@ -23,7 +23,7 @@ Result<void> run(const Invocation& invocation)
 
 Verb domname_verb()
 {
-    return {"domname", {}, "show the name of a domain", {{"DOMAIN", "number or uuid"}}, {output_option()}, "  rf domname 7\n  rf domname -o json 7", run};
+    return {"domname", {}, "show the name of a domain", {{"DOMAIN", "number or uuid"}}, {output_option()}, "  rf domname 7\n  rf domname -o json 7", domname};
 }
 
 }  // namespace rf::cli

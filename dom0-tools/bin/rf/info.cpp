@@ -12,7 +12,6 @@ namespace {
 
 namespace json = lifecycle::json;
 
-constexpr std::uint64_t mebibyte = 1u << 20;
 
 /// The facts in the order of the output. `text` is what xl prints, `value` what JSON holds.
 class Facts {
@@ -115,7 +114,7 @@ Result<void> add_hypervisor(Facts& facts, xen::SystemControl& system)
     return {};
 }
 
-Result<void> run(const Invocation& invocation)
+Result<void> info(const Invocation& invocation)
 {
     auto privcmd = BUILD_TRY(lifecycle::open_hypervisor());
     xen::SystemControl system(privcmd);
@@ -135,7 +134,7 @@ Result<void> run(const Invocation& invocation)
 Verb info_verb()
 {
     return {"info", {}, "show the machine and the hypervisor: processors, memory, version", {}, {output_option()},
-            "  rf info\n  rf info -o json\nMemory is in MiB in the table, in bytes in JSON.", run};
+            "  rf info\n  rf info -o json\nMemory is in MiB in the table, in bytes in JSON.", info};
 }
 
 }  // namespace rf::cli

@@ -11,7 +11,6 @@ namespace {
 using lifecycle::DomainView;
 namespace json = lifecycle::json;
 
-constexpr std::uint64_t mebibyte = 1u << 20;
 
 json::object to_json(const DomainView& domain)
 {
@@ -39,7 +38,7 @@ void print_row(const DomainView& domain)
     print(line);
 }
 
-Result<void> run(const Invocation& invocation)
+Result<void> list(const Invocation& invocation)
 {
     auto session = BUILD_TRY(lifecycle::Session::open());
     std::vector<DomainView> domains;
@@ -74,7 +73,7 @@ Verb list_verb()
             "  rf list\n  rf list web\n  rf list -o json\n"
             "State letters: r running, b blocked, p paused, s shut down with reason (- power-off, r reboot, s suspend,\n"
             "c crash, w watchdog), d being destroyed.",
-            run};
+            list};
 }
 
 }  // namespace rf::cli

@@ -9,6 +9,9 @@
 
 namespace rf::cli {
 
+/// Memory is told to people in these, in bytes to programs.
+inline constexpr std::uint64_t mebibyte = 1u << 20;
+
 /// Prints to standard output.
 void print(const std::string& text);
 /// A line on standard error, after "rf: ".

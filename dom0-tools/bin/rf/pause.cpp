@@ -5,7 +5,7 @@
 namespace rf::cli {
 namespace {
 
-Result<void> run(const Invocation& invocation)
+Result<void> pause(const Invocation& invocation)
 {
     auto session = BUILD_TRY(lifecycle::Session::open());
     const auto domain = BUILD_TRY(lifecycle::find_domain(session, invocation.value("DOMAIN")));
@@ -22,7 +22,7 @@ Result<void> run(const Invocation& invocation)
 
 Verb pause_verb()
 {
-    return {"pause", {}, "stop a domain's vCPUs until rf unpause", {{"DOMAIN", "name, number or uuid"}}, {}, "  rf pause web\n  rf pause 7", run};
+    return {"pause", {}, "stop a domain's vCPUs until rf unpause", {{"DOMAIN", "name, number or uuid"}}, {}, "  rf pause web\n  rf pause 7", pause};
 }
 
 }  // namespace rf::cli

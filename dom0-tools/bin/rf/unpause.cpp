@@ -6,7 +6,7 @@
 namespace rf::cli {
 namespace {
 
-Result<void> run(const Invocation& invocation)
+Result<void> unpause(const Invocation& invocation)
 {
     auto session = BUILD_TRY(lifecycle::Session::open());
     const auto domain = BUILD_TRY(lifecycle::find_domain(session, invocation.value("DOMAIN")));
@@ -23,7 +23,7 @@ Result<void> run(const Invocation& invocation)
 
 Verb unpause_verb()
 {
-    return {"unpause", {}, "let a paused domain run", {{"DOMAIN", "name, number or uuid"}}, {}, "  rf unpause web\n  rf unpause 7", run};
+    return {"unpause", {}, "let a paused domain run", {{"DOMAIN", "name, number or uuid"}}, {}, "  rf unpause web\n  rf unpause 7", unpause};
 }
 
 }  // namespace rf::cli

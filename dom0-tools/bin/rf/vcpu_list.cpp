@@ -80,7 +80,7 @@ void add_row(Table& table, const DomainView& domain, const VcpuView& vcpu, unsig
                cpu_set_text(vcpu.affinity.hard, cpus) + " / " + cpu_set_text(vcpu.affinity.soft, cpus)});
 }
 
-Result<void> run(const Invocation& invocation)
+Result<void> vcpu_list(const Invocation& invocation)
 {
     auto session = BUILD_TRY(lifecycle::Session::open());
     std::vector<DomainView> domains;
@@ -117,7 +117,7 @@ Verb vcpu_list_verb()
             {{"DOMAIN", "names, numbers or uuids; without one, all", Argument::Count::optional_some}},
             {output_option()},
             "  rf vcpu-list\n  rf vcpu-list web\n  rf vcpu-list -o json web",
-            run};
+            vcpu_list};
 }
 
 }  // namespace rf::cli

@@ -11,7 +11,7 @@ namespace {
 
 constexpr std::uint32_t legacy_magic = 0x184c2102;
 constexpr std::size_t block_output = 8u << 20;
-constexpr std::size_t shortest_match = 4;
+constexpr std::size_t shortest_copy = 4;
 constexpr std::size_t length_continues = 15;
 
 /// A length whose four bits in the token may be continued by bytes.
@@ -46,7 +46,7 @@ Parsed<std::size_t> decode_block(std::span<std::uint8_t const> in, std::span<std
             return static_cast<std::size_t>(to - out.data());
 
         auto const distance = reader.take<std::uint16_t>();
-        std::size_t const length = full_length(reader, token & 15) + shortest_match;
+        std::size_t const length = full_length(reader, token & 15) + shortest_copy;
         if (reader.failed())
             break;
         if (distance == 0 || distance > to - out.data())

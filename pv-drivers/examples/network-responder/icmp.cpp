@@ -7,7 +7,7 @@ namespace {
 
 constexpr std::uint8_t echo_request = 8;
 constexpr std::uint8_t echo_reply = 0;
-constexpr std::size_t sum_at = 2;
+constexpr std::size_t icmp_sum_at = 2;
 
 }  // namespace
 
@@ -27,7 +27,7 @@ void answer_echo(Sender& sender, const Peer& to, const Packet& packet)
     reply.word(0);
     reply.put(packet.payload.subspan(reply.size()));
     if (reply.ok())
-        sender.ipv4(to, Protocol::icmp, reply.written(), sum_at);
+        sender.ipv4(to, Protocol::icmp, reply.written(), icmp_sum_at);
 }
 
 }  // namespace rf::responder

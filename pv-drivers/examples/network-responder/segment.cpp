@@ -6,8 +6,8 @@ namespace rf::responder {
 namespace {
 
 constexpr std::size_t header_bytes = 20;
-constexpr std::size_t sum_at = 16;
-constexpr std::uint8_t option_end = 0, option_none = 1, option_segment_limit = 2;
+constexpr std::size_t tcp_sum_at = 16;
+constexpr std::uint8_t tcp_option_end = 0, tcp_option_none = 1, tcp_option_segment_limit = 2;
 constexpr std::uint8_t segment_limit_bytes = 4;
 
 [[nodiscard]] std::uint16_t segment_limit_in(Bytes options)
@@ -15,14 +15,14 @@ constexpr std::uint8_t segment_limit_bytes = 4;
     Reader reader{options};
     while (!reader.rest().empty()) {
         const auto kind = reader.byte();
-        if (kind == option_end)
+        if (kind == tcp_option_end)
             break;
-        if (kind == option_none)
+        if (kind == tcp_option_none)
             continue;
         const auto size = reader.byte();
         if (!reader.ok() || size < 2)
             break;
-        if (kind == option_segment_limit && size == segment_limit_bytes)
+        if (kind == tcp_option_segment_limit && size == segment_limit_bytes)
             return reader.word();
         reader.take(size - 2u);
     }
@@ -67,13 +67,13 @@ void send_segment(Sender& sender, const Peer& to, const Segment& segment)
     writer.word(segment.window);
     writer.quad(0);
     if (options != 0) {
-        writer.byte(option_segment_limit);
+        writer.byte(tcp_option_segment_limit);
         writer.byte(segment_limit_bytes);
         writer.word(segment.segment_limit);
     }
     writer.put(segment.data);
     if (writer.ok())
-        sender.ipv4(to, Protocol::tcp, writer.written(), sum_at);
+        sender.ipv4(to, Protocol::tcp, writer.written(), tcp_sum_at);
 }
 
 }  // namespace rf::responder

@@ -9,7 +9,7 @@
 namespace rf::config {
 namespace {
 
-std::string refusal(const std::string& text)
+std::string syntax_error(const std::string& text)
 {
     const auto root = read_xml(text, "f.xml");
     return root ? "accepted" : root.error().text();
@@ -37,9 +37,9 @@ TEST(XmlReader, KeepsElementsAttributesAndPlaces)
 TEST(XmlReader, DocumentTypesAreRefused)
 {
     const std::string laughs = "<!DOCTYPE x [<!ENTITY a 'haha'><!ENTITY b '&a;&a;&a;&a;'>]>\n<x>&b;</x>";
-    EXPECT_TRUE(refusal(laughs).starts_with("f.xml:1:1: document type declarations")) << refusal(laughs);
-    EXPECT_TRUE(refusal("<!DOCTYPE x SYSTEM 'file:///etc/passwd'><x/>").find("document type") != std::string::npos);
-    EXPECT_NE(refusal("<x>&undefined;</x>"), "accepted");
+    EXPECT_TRUE(syntax_error(laughs).starts_with("f.xml:1:1: document type declarations")) << syntax_error(laughs);
+    EXPECT_TRUE(syntax_error("<!DOCTYPE x SYSTEM 'file:///etc/passwd'><x/>").find("document type") != std::string::npos);
+    EXPECT_NE(syntax_error("<x>&undefined;</x>"), "accepted");
 }
 
 TEST(XmlReader, LimitsHold)
@@ -47,20 +47,20 @@ TEST(XmlReader, LimitsHold)
     std::string deep;
     for (unsigned i = 0; i < most_depth + 1; ++i)
         deep += "<d>";
-    EXPECT_NE(refusal(deep).find("nested deeper"), std::string::npos);
+    EXPECT_NE(syntax_error(deep).find("nested deeper"), std::string::npos);
     std::string many = "<m>";
     for (unsigned i = 0; i < most_elements; ++i)
         many += "<e/>";
-    EXPECT_NE(refusal(many + "</m>").find("more than"), std::string::npos);
-    EXPECT_NE(refusal("<x>" + std::string(most_definition_bytes, ' ') + "</x>").find("larger than"), std::string::npos);
+    EXPECT_NE(syntax_error(many + "</m>").find("more than"), std::string::npos);
+    EXPECT_NE(syntax_error("<x>" + std::string(most_definition_bytes, ' ') + "</x>").find("larger than"), std::string::npos);
 }
 
 TEST(XmlReader, BrokenBytesAreRefusedWithoutHarm)
 {
-    EXPECT_NE(refusal("<x>\xff\xfe</x>"), "accepted");
-    EXPECT_NE(refusal(std::string("<x>\0</x>", 8)), "accepted");
-    EXPECT_NE(refusal("<x a='1' a='2'/>"), "accepted");
-    EXPECT_NE(refusal("<x/><y/>"), "accepted");
+    EXPECT_NE(syntax_error("<x>\xff\xfe</x>"), "accepted");
+    EXPECT_NE(syntax_error(std::string("<x>\0</x>", 8)), "accepted");
+    EXPECT_NE(syntax_error("<x a='1' a='2'/>"), "accepted");
+    EXPECT_NE(syntax_error("<x/><y/>"), "accepted");
     // Mutations of a good text: whatever comes out, it comes out as a value.
     const std::string good = "<domain type='xen'><name>a</name><os><kernel>/k</kernel></os><!-- c --><devices><disk/></devices></domain>";
     std::mt19937 random(20240917);
@@ -81,7 +81,7 @@ TEST(XmlReader, BrokenBytesAreRefusedWithoutHarm)
 TEST(XmlReader, ARefusalIsOneLine)
 {
     // libxml2's own text for broken bytes has two lines; a quoted value may hold any character but the worst.
-    EXPECT_EQ(refusal("<x>\n\x91\x90\x8b\xb9</x>").find('\n'), std::string::npos) << refusal("<x>\n\x91\x90\x8b\xb9</x>");
+    EXPECT_EQ(syntax_error("<x>\n\x91\x90\x8b\xb9</x>").find('\n'), std::string::npos) << syntax_error("<x>\n\x91\x90\x8b\xb9</x>");
     const Problem quoting{{"f.xml", 1, 1}, "name", "'a\nf.xml: all is well\x7f' is no name"};
     EXPECT_EQ(quoting.text(), "f.xml:1:1: <name>: 'a f.xml: all is well ' is no name");
 }
@@ -91,7 +91,7 @@ TEST(XmlReader, LibxmlSaysNothingItself)
     // Bytes that are none of the announced encoding make libxml2 print, past the handler of errors, to standard error: that of
     // a daemon, at a tenant's pleasure.
     testing::internal::CaptureStderr();
-    EXPECT_NE(refusal("<?xml version='1.0' encoding='EUC-JP'?><x>\xff\xff</x>"), "accepted");
+    EXPECT_NE(syntax_error("<?xml version='1.0' encoding='EUC-JP'?><x>\xff\xff</x>"), "accepted");
     EXPECT_EQ(testing::internal::GetCapturedStderr(), "");
 }
 

@@ -177,13 +177,13 @@ TEST_P(HostileRequests, AreRefusedOrHarmless)
 }
 
 constexpr DiskFacts plain{.sectors = disk_sectors, .discard_granularity = 4096};
-constexpr DiskFacts read_only{.sectors = disk_sectors, .read_only = 1};
-constexpr DiskFacts large_sectors{.sectors = disk_sectors, .sector_size = 4096, .physical_sector_size = 4096, .discard_granularity = 4096};
+constexpr DiskFacts read_only_disk{.sectors = disk_sectors, .read_only = 1};
+constexpr DiskFacts large_sector_disk{.sectors = disk_sectors, .sector_size = 4096, .physical_sector_size = 4096, .discard_granularity = 4096};
 
 INSTANTIATE_TEST_SUITE_P(Disks, HostileRequests,
                          testing::Values(Case{"Plain", plain},
-                                         Case{"ReadOnly", read_only},
-                                         Case{"LargeSectors", large_sectors}),
+                                         Case{"ReadOnly", read_only_disk},
+                                         Case{"LargeSectors", large_sector_disk}),
                          [](const auto& parameter) { return std::string(parameter.param.name); });
 
 }  // namespace

@@ -15,8 +15,8 @@ namespace {
 using namespace rf;
 using namespace rf::front;
 
-constexpr auto* own = "device/vif/0";
-constexpr auto* back = "/local/domain/0/backend/rfnet/5/0";
+constexpr auto* vif = "device/vif/0";
+constexpr auto* vif_backend = "/local/domain/0/backend/rfnet/5/0";
 
 std::vector<std::byte> bytes(std::size_t size, unsigned seed)
 {
@@ -31,14 +31,14 @@ class FrontNetwork : public testing::Test {
 protected:
     FrontNetwork()
     {
-        guest.store.nodes = {{node(own, "backend"), back}, {node(own, "backend-id"), "0"}, {node(own, "mac"), "00:16:3e:0a:0B:01"},
-                             {node(own, "state"), "1"}, {node(back, "state"), "2"}, {node(back, "online"), "1"},
-                             {node(back, "feature-rx-copy"), "1"}};
+        guest.store.nodes = {{node(vif, "backend"), vif_backend}, {node(vif, "backend-id"), "0"}, {node(vif, "mac"), "00:16:3e:0a:0B:01"},
+                             {node(vif, "state"), "1"}, {node(vif_backend, "state"), "2"}, {node(vif_backend, "online"), "1"},
+                             {node(vif_backend, "feature-rx-copy"), "1"}};
     }
     static std::string node(std::string directory, const std::string& name) { return directory + "/" + name; }
-    void back_state(int state) { guest.store.set(node(back, "state"), std::to_string(state)); }
-    std::string own_state() { return guest.store.nodes[node(own, "state")]; }
-    std::uint32_t own_number(const std::string& name) { return static_cast<std::uint32_t>(std::stoul(guest.store.nodes.at(node(own, name)))); }
+    void back_state(int state) { guest.store.set(node(vif_backend, "state"), std::to_string(state)); }
+    std::string own_state() { return guest.store.nodes[node(vif, "state")]; }
+    std::uint32_t own_number(const std::string& name) { return static_cast<std::uint32_t>(std::stoul(guest.store.nodes.at(node(vif, name)))); }
 
     void join_rings()
     {
@@ -93,7 +93,7 @@ TEST_F(FrontNetwork, TellsItsRingsBeforeItsState)
     EXPECT_EQ(card.address(), (MacAddress{0x00, 0x16, 0x3e, 0x0a, 0x0b, 0x01}));
     EXPECT_EQ(own_number("request-rx-copy"), 1u);
     EXPECT_TRUE(guest.events.open_ports.contains(own_number("event-channel")));
-    EXPECT_EQ(guest.store.writes.back(), (std::pair<std::string, std::string>{node(own, "state"), "4"}));
+    EXPECT_EQ(guest.store.writes.back(), (std::pair<std::string, std::string>{node(vif, "state"), "4"}));
     EXPECT_EQ(receive.waiting(), NetworkCard::receive_buffers);
     EXPECT_TRUE(card.may_sleep());
 }
@@ -188,8 +188,8 @@ TEST_F(FrontNetwork, ALiarLosesTheCardForGood)
         NetworkCard victim{other.doors()};
         ASSERT_TRUE(victim.open(0));
         ASSERT_TRUE(victim.advance());
-        const auto page_of = [&](const char* name) { return other.grants.page(static_cast<GrantReference>(std::stoul(other.store.nodes[node(own, name)]))); };
-        other.store.set(node(back, "state"), "4");
+        const auto page_of = [&](const char* name) { return other.grants.page(static_cast<GrantReference>(std::stoul(other.store.nodes[node(vif, name)]))); };
+        other.store.set(node(vif_backend, "state"), "4");
         ASSERT_TRUE(victim.advance());
         ASSERT_EQ(victim.send(bytes(60, 1), NetworkCard::Checksum::complete), NetworkCard::Sent::yes);
         victim.flush();
@@ -209,9 +209,9 @@ TEST_F(FrontNetwork, ALiarLosesTheCardForGood)
         EXPECT_TRUE(victim.changed()) << lie;
         EXPECT_FALSE(victim.may_sleep());
         ASSERT_TRUE(victim.advance());
-        EXPECT_EQ(other.store.nodes[node(own, "state")], "6");
+        EXPECT_EQ(other.store.nodes[node(vif, "state")], "6");
         EXPECT_TRUE(victim.may_sleep()) << "waits for the backend to let go";
-        other.store.set(node(back, "state"), "6");
+        other.store.set(node(vif_backend, "state"), "6");
         EXPECT_EQ(victim.advance().error().number, xen::XEN_ENODEV);
         EXPECT_TRUE(other.grants.grants.empty());
         EXPECT_FALSE(victim.changed());
@@ -243,7 +243,7 @@ TEST_F(FrontNetwork, ABackendThatClosesMayComeBack)
 TEST_F(FrontNetwork, ABackendThatVanishesAndBeginsAnewIsJoined)
 {
     open_and_connect();
-    guest.store.remove(node(back, "state"));
+    guest.store.remove(node(vif_backend, "state"));
     ASSERT_TRUE(card.advance());
     EXPECT_EQ(lent(), 0u);
     EXPECT_EQ(own_state(), "6");
@@ -278,7 +278,7 @@ TEST_F(FrontNetwork, ABackendThatIsReplacedFindsTheRingsWhereTheyWere)
 TEST_F(FrontNetwork, ADeviceThatIsTakenAwayStaysAway)
 {
     open_and_connect();
-    guest.store.set(node(back, "online"), "0");
+    guest.store.set(node(vif_backend, "online"), "0");
     back_state(5);
     ASSERT_TRUE(card.advance());
     back_state(6);
@@ -349,9 +349,9 @@ TEST_F(FrontNetwork, WithoutMemoryGrantsOrCopiesItSaysSoAndKeepsNothing)
     EXPECT_EQ(card.advance().error().number, xen::XEN_ENOSPC);
     EXPECT_EQ(lent(), 0u);
     guest.grants.limit = 500;
-    guest.store.nodes.erase(node(back, "feature-rx-copy"));
+    guest.store.nodes.erase(node(vif_backend, "feature-rx-copy"));
     EXPECT_EQ(card.advance().error().number, xen::XEN_EOPNOTSUPP);
-    guest.store.set(node(back, "feature-rx-copy"), "1");
+    guest.store.set(node(vif_backend, "feature-rx-copy"), "1");
     connect();
 }
 
@@ -362,7 +362,7 @@ TEST_F(FrontNetwork, BadDirectoriesAreRefused)
              {"backend-id", "99999", xen::XEN_EINVAL}, {"backend-id", "-1", xen::XEN_EINVAL}, {"backend", std::string(127, 'x'), xen::XEN_EINVAL}}) {
         test::FakeGuest other;
         other.store.nodes = guest.store.nodes;
-        other.store.nodes[node(own, name)] = value;
+        other.store.nodes[node(vif, name)] = value;
         NetworkCard victim{other.doors()};
         EXPECT_EQ(victim.open(0).error().number, error) << name << " " << value;
     }
@@ -381,13 +381,13 @@ TEST_F(FrontNetwork, ARandomBackendNeverMakesItLeaveItsPages)
         std::mt19937 random(seed);
         for (unsigned step = 0; step < 200; ++step) {
             if (random() % 3 == 0)
-                other.store.set(node(back, "state"), std::to_string(random() % 10));
+                other.store.set(node(vif_backend, "state"), std::to_string(random() % 10));
             else if (random() % 2 == 0)
-                other.store.set(node(back, "state"), victim.up() || random() % 2 ? "4" : "2");
+                other.store.set(node(vif_backend, "state"), victim.up() || random() % 2 ? "4" : "2");
             if (!victim.advance() && !victim.changed())
                 break;
             for (const char* name : {"tx-ring-ref", "rx-ring-ref"}) {
-                const auto found = other.store.nodes.find(node(own, name));
+                const auto found = other.store.nodes.find(node(vif, name));
                 std::byte* const page = found == other.store.nodes.end() ? nullptr : other.grants.page(static_cast<GrantReference>(std::stoul(found->second)));
                 if (page == nullptr)
                     continue;
