@@ -300,12 +300,18 @@ Result<void> Supervisor::set_aside(Session& session, DomainRecord record) const
     const std::string new_vm = "/vm/" + config::to_text(record.uuid);
     record.stage = Stage::kept;
     const std::string home = domain_path(record.id);
+    const std::pair<std::string, std::string> nodes[] = {{new_vm + "/name", record.name}, {home + "/vm", new_vm}, {home + "/name", record.name}};
+    BUILD_CHECK(session.store.transact([&](auto transaction) -> xen::Result<void> {
+        for (const auto& [path, value] : nodes)
+            if (auto written = session.store.write(path, value, transaction); !written)
+                return written;
+        return {};
+    }));
+    // A domain is found by its identifier, so it and the record change together: the store may die at any of its requests.
     BUILD_CHECK(session.control().set_handle(record.id, record.uuid));
-    BUILD_CHECK(session.store.write(new_vm + "/name", record.name));
-    BUILD_CHECK(session.store.write(home + "/vm", new_vm));
-    BUILD_CHECK(session.store.write(home + "/name", record.name));
+    BUILD_CHECK(state_.save(record));
     BUILD_CHECK(session.store.remove(old_vm));
-    return state_.save(record);
+    return {};
 }
 
 }  // namespace rf::lifecycle

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <sys/mman.h>
+#include <utility>
 
 #include "io/xenbus.h"
 
@@ -35,8 +36,8 @@ std::size_t journal_bytes()
     return (bytes + xen::page_size - 1) / xen::page_size * xen::page_size;
 }
 
-Device::Device(Doors doors, xen::DomainId domain, DiskOpener opener)
-    : doors_(doors), domain_(domain), opener_(std::move(opener))
+Device::Device(Doors doors, xen::DomainId domain, DiskOpener opener, Log log)
+    : doors_(doors), domain_(domain), opener_(std::move(opener)), log_(std::move(log))
 {
 }
 
@@ -181,6 +182,18 @@ void Device::release()
         (void)doors_.events.unbind(queue->port());  // a port that the hypervisor closed already is as good
     queues_.clear();
     serving_ = false;
+    told_broken_ = false;
+}
+
+void Device::tell_troubles()
+{
+    for (const auto& queue : queues_) {
+        if (const auto failure = queue->take_failure())
+            if (const auto line = report_.add(*failure, FailureReport::Clock::now()))
+                log_(*line);
+        if (queue->broken() && !std::exchange(told_broken_, true))
+            log_("the guest's ring makes no sense; no request of it is taken any more");
+    }
 }
 
 xenbus::Server::Work Device::turn()
@@ -191,6 +204,7 @@ xenbus::Server::Work Device::turn()
         work.waits = work.waits || queue->waits();
         work.gave_back = work.gave_back || queue->gave_back();
     }
+    tell_troubles();
     return work;
 }
 

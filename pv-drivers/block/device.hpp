@@ -24,10 +24,12 @@ struct OpenDisk {
     xen::Descriptor journal;
 };
 using DiskOpener = std::function<Result<OpenDisk>()>;
+/// Where a line for the operator goes.
+using Log = std::function<void(const std::string&)>;
 
 class Device final : public xenbus::Backend, public xenbus::Server {
 public:
-    Device(Doors doors, xen::DomainId domain, DiskOpener opener);
+    Device(Doors doors, xen::DomainId domain, DiskOpener opener, Log log);
 
     [[nodiscard]] Result<void> prepare() override;
     [[nodiscard]] std::vector<xenbus::Node> features() const override;
@@ -47,16 +49,20 @@ private:
                                                                std::uint32_t index);
     [[nodiscard]] Result<std::vector<xen::GrantRef>> read_ring(xenbus::Store& store, const std::string& directory,
                                                               const std::string& frontend) const;
+    void tell_troubles();
     void release();
 
     Doors doors_;
     xen::DomainId domain_;
     DiskOpener opener_;
+    Log log_;
+    FailureReport report_;
     Disk disk_;
     xen::Mapping journal_;
     std::vector<std::unique_ptr<Queue>> queues_;
     std::string frontend_;
     bool serving_ = false;
+    bool told_broken_ = false;  ///< of this connection
 };
 
 }  // namespace rf::block

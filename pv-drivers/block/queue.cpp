@@ -245,6 +245,8 @@ void Queue::completed(std::uint32_t number, long result)
         result = 0;
     } else if (result < 0 || (job.stage == Stage::transfer && result == 0)) {
         const bool unsupported = job.request.action == Action::discard && result == -EOPNOTSUPP;
+        if (!unsupported)
+            remember_failure(job, result);
         finish(number, unsupported ? ::xen::BLKIF_RSP_EOPNOTSUPP : ::xen::BLKIF_RSP_ERROR);
         return;
     } else if (job.stage != Stage::transfer) {
@@ -258,6 +260,19 @@ void Queue::completed(std::uint32_t number, long result)
         start_transfer(number);
     else
         advance(number);
+}
+
+void Queue::remember_failure(const Job& job, long result)
+{
+    using Kind = DiskOperation::Kind;
+    if (failure_)
+        return;
+    Kind kind = Kind::sync;
+    if (job.stage == Stage::transfer)
+        kind = job.request.action == Action::read ? Kind::read : Kind::write;
+    else if (job.request.action == Action::discard)
+        kind = Kind::discard;
+    failure_ = {kind, job.request.first_sector * protocol_sector + job.done, static_cast<int>(-result)};
 }
 
 void Queue::advance(std::uint32_t number)

@@ -11,10 +11,11 @@
 /// Owner: one thread. `Doors` and the pool outlive the queue; the queue outlives its I/O (`at_rest`).
 
 #include <deque>
+#include <optional>
 #include <utility>
 
 #include "block/buffer_pool.hpp"
-#include "block/disk_io.hpp"
+#include "block/failure.hpp"
 #include "block/journal.hpp"
 #include "block/request.hpp"
 #include "ring/back_ring.hpp"
@@ -63,6 +64,8 @@ public:
     /// Nothing is under way.
     [[nodiscard]] bool at_rest() const { return under_way_ == 0; }
     [[nodiscard]] xen::LocalPort port() const { return connection_.port; }
+    /// What the disk failed at since the last call, if anything: the first of it.
+    [[nodiscard]] std::optional<DiskFailure> take_failure() { return std::exchange(failure_, {}); }
     /// The frontend's indices were impossible; nothing is taken any more.
     [[nodiscard]] bool broken() const { return ring_.broken(); }
 
@@ -99,6 +102,7 @@ private:
     void scatter(std::uint32_t number);
     void run_copies();
     void advance(std::uint32_t number);
+    void remember_failure(const Job& job, long result);
     void start_transfer(std::uint32_t number);
     void start_simple(std::uint32_t number, DiskOperation::Kind kind);
     void finish(std::uint32_t number, std::int16_t status);
@@ -121,6 +125,7 @@ private:
     std::vector<std::uint32_t> scattering_;    ///< finish after the copies ran
     std::uint32_t under_way_ = 0;              ///< jobs neither free nor answered
     std::uint32_t started_ = 0;                ///< of these, started
+    std::optional<DiskFailure> failure_;
     bool barrier_ = false;                     ///< a barrier is being carried out
     bool stopped_ = false;
     bool worked_ = false;

@@ -70,10 +70,16 @@ void ask_for_memory(std::uint64_t operation)
         reservation->domid = xen::DOMID_SELF;
     belongings.begin_trade();
     self().call(xen::HYPERVISOR_memory_op, operation, as_argument(reservation));
+    std::size_t got = 0;
     for (std::size_t i = 0; i < list.size(); ++i)
-        if (list[i] != nothing_yet + i)
+        if (list[i] != nothing_yet + i) {
             belongings.learn(list[i], reservation->extent_order % 64);
+            list[got++] = list[i];
+        }
     belongings.end_trade();
+    reservation->nr_extents = got;
+    if (got > 0)  // or no page that was lost in a trade ever comes back
+        self().call(xen::HYPERVISOR_memory_op, xen::XENMEM_decrease_reservation, as_argument(reservation));
 }
 
 void copy_by_grant()

@@ -338,7 +338,7 @@ std::unique_ptr<xenbus::Device> Service::make_device(Kind kind, std::uint32_t nu
     if (kind == Kind::disk) {
         auto disk = std::make_unique<block::Device>(
             block::Doors{resources_.grants, resources_.events, resources_.buffers, reactor_}, domain,
-            [this, number] { return resources_.opener.open_disk(number); });
+            [this, number] { return resources_.opener.open_disk(number); }, logger);
         server = disk.get();
         backend = std::move(disk);
     } else {

@@ -32,6 +32,7 @@ protected:
     const std::string front = "/local/domain/7/device/vbd/51712";
     int journal = ::memfd_create("journal", MFD_CLOEXEC);
     DiskFacts facts{.sectors = 8192, .discard_granularity = 4096};
+    std::vector<std::string> told;  ///< to the operator
 
     void SetUp() override
     {
@@ -45,7 +46,7 @@ protected:
     {
         auto device = std::make_unique<Device>(Doors{mapper, events, pool, disk}, FakeGuest::domain, [this]() -> Result<OpenDisk> {
             return OpenDisk{{xen::Descriptor(), facts}, xen::Descriptor(xen::Kernel::host(), ::dup(journal))};
-        });
+        }, [this](const std::string& line) { told.push_back(line); });
         EXPECT_TRUE(device->prepare());
         return device;
     }
@@ -109,6 +110,64 @@ TEST_F(BlockDevice, ServesTheSmallestFrontend)
     EXPECT_EQ(device->disconnect(), xenbus::Backend::Rest::reached);
     EXPECT_EQ(guest.mapped_pages, 0u);
     EXPECT_EQ(guest.bound_ports, 0u);
+}
+
+TEST_F(BlockDevice, TheOperatorHearsOfADiskThatFails)
+{
+    auto device = make();
+    ring::FrontRing<112> ring(guest.page(0));
+    write_queue(front, 0, 0, false);
+    ASSERT_TRUE(device->connect(store, front, xenbus::Start::fresh));
+    const auto fails = [&](std::uint8_t operation, std::uint64_t sector, int error) {
+        RawRequest raw{};
+        raw.operation = operation;
+        raw.nr_segments = 1;
+        raw.sector_number = sector;
+        raw.seg[0] = {1400, 0, 7};
+        EXPECT_TRUE(ring.put(raw));
+        (void)ring.publish();
+        (void)device->turn();
+        disk.next_error = error;
+        disk.run_all();
+        (void)device->turn();
+        EXPECT_EQ(ring.waiting(), 1u);
+        EXPECT_EQ(ring.take<::xen::blkif_response>().status, ::xen::BLKIF_RSP_ERROR);
+    };
+    fails(::xen::BLKIF_OP_WRITE, 80, ENOSPC);
+    EXPECT_EQ(told, (std::vector<std::string>{"cannot write sector 80: No space left on device"}));
+    fails(::xen::BLKIF_OP_READ, 81, EIO);  // at once again: too early for another line
+    EXPECT_EQ(told.size(), 1u);
+    // A request that is refused for itself is the guest's affair.
+    expect_write_works(*device, ring, 64);
+    EXPECT_EQ(told.size(), 1u);
+}
+
+TEST_F(BlockDevice, TheOperatorHearsOnceOfARingWithoutSense)
+{
+    auto device = make();
+    write_queue(front, 0, 0, false);
+    ASSERT_TRUE(device->connect(store, front, xenbus::Start::fresh));
+    const std::uint32_t far = 100'000;  // more requests than a ring holds
+    std::memcpy(guest.page(0).data(), &far, sizeof far);
+    for (int turn = 0; turn < 3; ++turn)
+        (void)device->turn();
+    EXPECT_EQ(told, (std::vector<std::string>{"the guest's ring makes no sense; no request of it is taken any more"}));
+}
+
+TEST(FailureReport, OneLineAtOnceThenOneInEachPause)
+{
+    using Kind = DiskOperation::Kind;
+    FailureReport report;
+    FailureReport::Clock::time_point now{};
+    EXPECT_EQ(report.add({Kind::read, 4096, EIO}, now), "cannot read sector 8: Input/output error");
+    for (int i = 0; i < 41; ++i)
+        EXPECT_EQ(report.add({Kind::write, 512, EIO}, now += std::chrono::milliseconds(100)), std::nullopt);
+    now += FailureReport::pause;
+    EXPECT_EQ(report.add({Kind::sync, 0, ENOSPC}, now), "cannot sync the disk: No space left on device (41 more failures since the last line)");
+    now += FailureReport::pause;
+    EXPECT_EQ(report.add({Kind::discard, 1024, EIO}, now), "cannot discard from sector 2: Input/output error");
+    now += FailureReport::pause;
+    EXPECT_EQ(report.add({Kind::read, 512, 0}, now), "cannot read sector 1: the disk is shorter than it was");
 }
 
 TEST_F(BlockDevice, ServesTheLargestFrontend)

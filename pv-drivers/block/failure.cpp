@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: MIT
+#include "block/failure.hpp"
+
+#include <cstring>
+#include <utility>
+
+namespace rf::block {
+namespace {
+
+constexpr std::uint64_t sector_bytes = 512;
+
+std::string what(const DiskFailure& failure)
+{
+    switch (failure.kind) {
+    case DiskOperation::Kind::read: return "cannot read sector " + std::to_string(failure.offset / sector_bytes);
+    case DiskOperation::Kind::write: return "cannot write sector " + std::to_string(failure.offset / sector_bytes);
+    case DiskOperation::Kind::discard: return "cannot discard from sector " + std::to_string(failure.offset / sector_bytes);
+    case DiskOperation::Kind::sync: break;
+    }
+    return "cannot sync the disk";
+}
+
+}  // namespace
+
+std::optional<std::string> FailureReport::add(const DiskFailure& failure, Clock::time_point now)
+{
+    if (told_ && now - *told_ < pause) {
+        ++left_out_;
+        return std::nullopt;
+    }
+    told_ = now;
+    std::string line = what(failure) + ": " + (failure.error != 0 ? std::strerror(failure.error) : "the disk is shorter than it was");
+    if (const auto count = std::exchange(left_out_, 0); count != 0)
+        line += " (" + std::to_string(count) + " more failures since the last line)";
+    return line;
+}
+
+}  // namespace rf::block
