@@ -67,7 +67,9 @@ void survey()
 {
     static std::byte* place = nullptr;
     static std::uint64_t own_frame = 0;
-    static bool to_write = false;
+    static bool to_write = self().random.once_in(2);
+    constexpr std::uint64_t stride = 4;
+    static std::uint64_t first = self().random.below(stride);
     if (place == nullptr && (place = memory.allocate()) != nullptr)
         own_frame = static_cast<std::uint64_t>(memory.machine_frame(place));
     if (place == nullptr)
@@ -78,13 +80,14 @@ void survey()
     const long last = raw_hypercall(xen::HYPERVISOR_memory_op, xen::XENMEM_maximum_ram_page, 0);
     const std::uint64_t frames = last > 0 ? static_cast<std::uint64_t>(last) + 1 : 0;
     std::uint64_t taken = 0;
-    for (std::uint64_t frame = 0; frame < frames; ++frame)
+    for (std::uint64_t frame = first; frame < frames; frame += stride)
         if (const std::uint64_t entry = frame << 12 | (to_write ? 0x63 : 0x61); map(entry) >= 0) {
             ++taken;
             judge(entry);
         }
     map(own_frame << 12 | 0x63);
-    print("hostile: surveyed ", frames, " frames, ", taken, " could be ", to_write ? "written\n" : "read\n");
+    print("hostile: surveyed every fourth of ", frames, " frames, ", taken, " could be ", to_write ? "written\n" : "read\n");
+    first = (first + 1) % stride;
     to_write = !to_write;
 }
 

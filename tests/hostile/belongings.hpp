@@ -35,8 +35,8 @@ private:
 
 extern Belongings belongings;
 
-/// Offers each frame of the machine to a mapping, for reading or for writing as it comes, and judges what was taken. The first
-/// vCPU calls it.
+/// Offers every fourth frame of the machine to a mapping, for reading or for writing as it comes, and judges what was taken; the next
+/// time those behind them. Each life begins elsewhere. The first vCPU calls it.
 void survey();
 
 }  // namespace rf::hostile

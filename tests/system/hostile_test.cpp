@@ -3,7 +3,7 @@
 //
 // A guest of tests/hostile makes a great many hostile moves on two vCPUs, in as many lives as that takes: hypercalls with every kind
 // of argument, some of which the other vCPU changes meanwhile, page tables of nonsense, grants to anybody, frames to return to
-// nowhere, and every now and then a mapping of each frame of the machine. A Linux guest copies and compares a file on its disk
+// nowhere, and every now and then a mapping of every fourth frame of the machine. A Linux guest copies and compares a file on its disk
 // without end and answers pings. Nothing that belongs to somebody else gets into the hostile guest's hands, the hypervisor's audit
 // finds every reference accounted for after each life, the neighbour's data and answers are right, and no page is missing
 // afterwards. The story tells how much the neighbour felt of it.
@@ -137,7 +137,7 @@ TEST_F(Hostile, NeighboursDoNotNotice) {
     RecordProperty("operations", std::to_string(operations));
     RecordProperty("lives", std::to_string(lives));
     EXPECT_GE(operations, least_operations()) << lives << " lives were too short";
-    EXPECT_GE(number("grep -c 'hostile: surveyed' " + console_log("hostile")), 1) << "no life lasted until it had tried to map each frame of the machine";
+    EXPECT_GE(number("grep -c 'hostile: surveyed' " + console_log("hostile")), 1) << "no life lasted until it had tried to map the machine's frames";
     const double war_seconds = seconds() - war_from;
     const double war = static_cast<double>(rounds() - rounds_before) / war_seconds;
 
