@@ -46,6 +46,11 @@ void ToolstackStory::expect_refusal(const std::string& command, int status, cons
     EXPECT_EQ(std::count(result->output.begin(), result->output.end(), '\n'), 1) << command << " says more than one line: " << result->output;
 }
 
+std::string ToolstackStory::unanswered_pings(const std::string& file) {
+    return run("sed -n 's/.*seq=\\([0-9]*\\) .*/\\1/p' " + file + " | sort -n | awk 'BEGIN { due = 0 } { for (; due < $1; ++due) print due; due = $1 + 1 } "
+               "END { if (NR == 0) print \"no answer at all\" }'");
+}
+
 void ToolstackStory::expect_nothing_left(const std::string& before, long grown) {
     const auto after = leftovers();
     const std::string mark = "free pages ";
