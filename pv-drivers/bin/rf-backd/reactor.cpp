@@ -260,16 +260,13 @@ void Reactor::cancel(std::span<const net::Transfer> transfers)
     }
 }
 
-void Reactor::arm(int descriptor, Fires fires)
+void Reactor::arm(int descriptor)
 {
     if (std::ranges::find(armed_, descriptor, &Armed::descriptor) != armed_.end())
         return;
     io_uring_sqe& entry = next_entry();
     const std::uint64_t number = add({nullptr, 0, descriptor});
-    if (fires == Fires::always)
-        io_uring_prep_poll_multishot(&entry, descriptor, POLLIN);
-    else
-        io_uring_prep_poll_add(&entry, descriptor, POLLIN);
+    io_uring_prep_poll_add(&entry, descriptor, POLLIN);
     io_uring_sqe_set_data64(&entry, number);
     armed_.push_back({descriptor, number});
 }
@@ -323,11 +320,9 @@ void Reactor::dispatch(const io_uring_cqe& completion)
     if (number >= pending_.size())
         return;  // `nobody`, or an internal time-out
     const Pending done = pending_[number];
-    if ((completion.flags & IORING_CQE_F_MORE) == 0) {
-        free_.push_back(number);
-        if (done.client == nullptr && done.descriptor >= 0)
-            std::erase_if(armed_, [&](const Armed& armed) { return armed.number == number; });
-    }
+    free_.push_back(number);
+    if (done.client == nullptr && done.descriptor >= 0)
+        std::erase_if(armed_, [&](const Armed& armed) { return armed.number == number; });
     if (done.client != nullptr)
         done.client->completed(done.cookie, completion.res);
     else if (done.descriptor >= 0)

@@ -42,10 +42,8 @@ public:
     /// Large packets, and several to be written, go through the ring if their memory is pinned; others by plain system calls.
     void read(int descriptor, std::span<net::Transfer> transfers, net::ExpectedPackets expected) override;
     void write(int descriptor, std::span<net::Transfer> transfers) override;
-    /// Lets the next `wait` end when `descriptor` is readable. Fires once; no effect if it is armed already.
-    void arm(int descriptor) { arm(descriptor, Fires::once); }
-    /// The same for one that fires again each time it becomes readable anew; it must be read empty each time.
-    void keep_armed(int descriptor) { arm(descriptor, Fires::always); }
+    /// Lets the next `wait` end when `descriptor` is readable, also if it is so already. Fires once; no effect if it is armed.
+    void arm(int descriptor);
     /// Forgets a descriptor that is about to be closed; without it the kernel would keep the file open.
     void forget(int descriptor);
 
@@ -54,8 +52,6 @@ public:
     [[nodiscard]] Result<std::span<const int>> wait(std::chrono::microseconds timeout);
 
 private:
-    enum class Fires { once, always };
-
     struct Pending {
         block::DiskClient* client = nullptr;  ///< none: a descriptor's readiness
         std::uint32_t cookie = 0;
@@ -81,7 +77,6 @@ private:
     [[nodiscard]] io_uring_sqe& next_entry();
     void cancel(std::span<const net::Transfer> transfers);
     [[nodiscard]] std::uint64_t add(const Pending& pending);
-    void arm(int descriptor, Fires fires);
     void dispatch(const io_uring_cqe& completion);
     /// Reads as many as `transfers` by the ring; those that got a packet come first.
     void read_pinned(int descriptor, std::span<net::Transfer> transfers, int memory);

@@ -144,7 +144,8 @@ std::chrono::microseconds Service::time_to_wait() const
 
 void Service::arm_all()
 {
-    reactor_.keep_armed(resources_.events.descriptor());
+    // Anew for each wait, which looks whether it is readable: the kernel wakes nobody for an event that comes during a read.
+    reactor_.arm(resources_.events.descriptor());
     if (resources_.store)
         reactor_.arm(resources_.store->descriptor());
     reactor_.arm(resources_.signals);

@@ -7,7 +7,6 @@
 #include <fcntl.h>
 #include <linux/if_tun.h>
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/signalfd.h>
@@ -22,6 +21,7 @@
 #include "bin/rf-backd/confinement.hpp"
 #include "bin/rf-backd/opener_message.hpp"
 #include "bin/rf-backd/service.hpp"
+#include "event_device.hpp"
 #include "fake_guest.hpp"
 #include "ring/front_ring.hpp"
 
@@ -31,21 +31,24 @@ namespace {
 using namespace rf::test;
 using block::RawRequest;
 
-constexpr std::uint32_t disk_number = 51712, first_ref = 1000, ring_page = 0, data_page = 1, backend_port = 100;
+constexpr std::uint32_t disk_number = 51712, first_ref = 1000, data_page = 2, first_port = 100;
 constexpr std::uint64_t disk_sectors = 2048;
 const std::string backend = "/local/domain/0/backend/qdisk/7/51712", frontend = "/local/domain/7/device/vbd/51712";
 
-/// The fake guest behind an event-channel device that can be waited on: whoever writes to it has the port fire.
+/// The fake guest behind an event-channel device that can be waited on.
 class WaitableGuest final : public xen::Kernel {
 public:
     explicit WaitableGuest(FakeGuest& guest) : guest_(guest) {}
-    const int device = ::eventfd(0, EFD_NONBLOCK);
+    EventDevice events;
 
-    long open(const char* path, int flags) override { return std::string_view(path) == "/dev/xen/evtchn" ? device : guest_.open(path, flags); }
+    long open(const char* path, int flags) override
+    {
+        return std::string_view(path) == "/dev/xen/evtchn" ? events.descriptor : guest_.open(path, flags);
+    }
     void close(int descriptor) override { guest_.close(descriptor); }
     long ioctl(int descriptor, unsigned long request, void* argument) override
     {
-        (void)::ioctl(device, request, argument);
+        (void)::ioctl(events.descriptor, request, argument);
         return guest_.ioctl(descriptor, request, argument);
     }
     long map(void*& address, std::size_t length, int protection, int flags, int descriptor, long offset) override
@@ -53,15 +56,8 @@ public:
         return guest_.map(address, length, protection, flags, descriptor, offset);
     }
     void unmap(void* address, std::size_t length) override { guest_.unmap(address, length); }
-    long read(int descriptor, std::span<std::byte> to) override
-    {
-        std::uint64_t fired = 0;
-        if (::read(descriptor, &fired, sizeof fired) != sizeof fired)
-            return -EAGAIN;
-        std::memcpy(to.data(), &backend_port, sizeof backend_port);
-        return sizeof backend_port;
-    }
-    long write(int, std::span<const std::byte> from) override { return static_cast<long>(from.size()); }
+    long read(int, std::span<std::byte> to) override { return events.read(to); }
+    long write(int, std::span<const std::byte> from) override { return events.write(from); }
 
 private:
     FakeGuest& guest_;
@@ -92,26 +88,32 @@ protected:
     Ends opener{SOCK_SEQPACKET};
     std::FILE* file = std::tmpfile();
     int journal = ::memfd_create("journal", 0);
-    ring::FrontRing<112> ring{guest.page(ring_page)};
+    ring::FrontRing<112> rings[2] = {ring::FrontRing<112>{guest.page(0)}, ring::FrontRing<112>{guest.page(1)}};
     pid_t child = -1;
     bool asked_for_store = false;
 
     void SetUp() override
     {
+        backd::Reactor trial;
+        if (const auto opened = trial.open(); !opened)
+            GTEST_SKIP() << "this machine has no io_uring for us: " << opened.error().text();
         ASSERT_EQ(::ftruncate(::fileno(file), disk_sectors * 512), 0);
         ASSERT_EQ(::ftruncate(journal, static_cast<off_t>(block::journal_bytes())), 0);
         for (std::uint32_t page = 0; page < 16; ++page)
             guest.grant(first_ref + page, page);
         nodes.store.nodes = {{backend + "/frontend", frontend}, {backend + "/state", "1"}, {backend + "/online", "1"},
-                             {frontend + "/state", "3"}, {frontend + "/ring-ref", std::to_string(first_ref + ring_page)},
-                             {frontend + "/event-channel", "12"}};
+                             {frontend + "/state", "3"}, {frontend + "/multi-queue-num-queues", "2"}};
+        for (unsigned queue = 0; queue < 2; ++queue) {
+            const std::string directory = frontend + "/queue-" + std::to_string(queue);
+            nodes.store.nodes[directory + "/ring-ref"] = std::to_string(first_ref + queue);
+            nodes.store.nodes[directory + "/event-channel"] = std::to_string(12 + queue);
+        }
         (void)::fcntl(store->ours, F_SETFL, O_NONBLOCK);
     }
     void TearDown() override
     {
         std::fclose(file);
         ::close(journal);
-        ::close(kernel.device);
     }
 
     /// The child, from the filter to its end.
@@ -181,8 +183,9 @@ protected:
         }
         return false;
     }
-    [[nodiscard]] std::int16_t carry_out(std::uint8_t operation, std::uint64_t sector)
+    [[nodiscard]] std::int16_t carry_out(std::uint8_t operation, std::uint64_t sector, unsigned queue = 0)
     {
+        auto& ring = rings[queue];
         RawRequest raw{};
         raw.operation = operation;
         raw.sector_number = sector;
@@ -198,9 +201,8 @@ protected:
         }
         EXPECT_TRUE(ring.put(raw));
         (void)ring.publish();
-        const std::uint64_t event = 1;
-        EXPECT_EQ(::write(kernel.device, &event, sizeof event), static_cast<ssize_t>(sizeof event));
-        if (!until([this] { return ring.waiting() != 0; }))
+        kernel.events.raise(first_port + queue);
+        if (!until([&] { return ring.waiting() != 0; }))
             return -100;
         return ring.take<::xen::blkif_response>().status;
     }
@@ -215,9 +217,6 @@ protected:
 
 TEST_F(SystemCalls, OfAWholeLifeAreOnTheList)
 {
-    backd::Reactor trial;
-    if (const auto opened = trial.open(); !opened)
-        GTEST_SKIP() << "this machine has no io_uring for us: " << opened.error().text();
     start();
     ASSERT_TRUE(until([this] { return nodes.store.nodes[backend + "/state"] == "4"; })) << "the frontend is not served";
     std::memset(guest.page(data_page).data(), 0x5c, 4096);
@@ -234,6 +233,17 @@ TEST_F(SystemCalls, OfAWholeLifeAreOnTheList)
     const int status = end();
     EXPECT_TRUE(WIFEXITED(status)) << "signal " << WTERMSIG(status);
     EXPECT_EQ(WEXITSTATUS(status), backd::exit_handed_over);
+}
+
+TEST_F(SystemCalls, AnEventThatComesWhileTheEventsAreReadIsHeardToo)
+{
+    start();
+    ASSERT_TRUE(until([this] { return nodes.store.nodes[backend + "/state"] == "4"; })) << "the frontend is not served";
+    EXPECT_EQ(carry_out(::xen::BLKIF_OP_READ, 0), 0);
+    kernel.events.raise_during_read(first_port + 1);
+    EXPECT_EQ(carry_out(::xen::BLKIF_OP_READ, 0), 0);
+    EXPECT_EQ(carry_out(::xen::BLKIF_OP_READ, 0, 1), 0) << "the other queue's port stays masked for ever";
+    EXPECT_EQ(WEXITSTATUS(end()), backd::exit_handed_over);
 }
 
 /// How a child ends that makes one call under the filter.
