@@ -17,11 +17,35 @@ SHELL := /bin/bash
 WARNINGS := -Wall -Wextra -Wnon-virtual-dtor -Werror
 DEPENDENCIES = -MMD -MP
 
+# ---- rooms -----------------------------------------------------------------------------------------------------------
+# The files of a room are compiled together: what they include is read once. What a file keeps to itself, in a nameless namespace,
+# is therefore its room's.
+
+# What host tests do not watch in their own code, though in what they test: AddressSanitizer sees most of it, and compiling them
+# takes a third less.
+TESTS_UNWATCHED := -fno-sanitize=null,alignment,object-size,vptr
+
+# $(call room_objects,OUT,FILES): an object for each room that some of the files lie in.
+room_objects = $(patsubst %/,$(1)/%.o,$(sort $(dir $(2))))
+# $(call compile_rooms,OUT,FILES,COMPILER AND FLAGS,PREREQUISITES): how those are made. A room's object may set ROOM_FLAGS.
+compile_rooms = $(foreach room,$(sort $(dir $(2))),$(eval $(call \
+	compile_room,$(patsubst %/,$(1)/%,$(room)),$(foreach file,$(2),$(if $(filter $(room),$(dir $(file))),$(file))),$(3),$(4))))
+define compile_room
+$(1).o: $(2) $(4)
+	@mkdir -p $$(@D); echo "ROOM  $$@"
+	@printf '#include "%s"\n' $(strip $(2)) | $(3) $$(ROOM_FLAGS) $$(DEPENDENCIES) -MF $(1).d -MT $$@ -x c++ -c -o $$@ -
+-include $(1).d
+endef
+
 # ---- hypervisor ----------------------------------------------------------------------------------------------------
 
 HV_ROOMS := base cpu mm guest dev time pvmmu sched event grant pvcpu domain hypercall dom0 dom0/codec audit entry boot
-HV_SOURCES := $(foreach room,$(HV_ROOMS),$(wildcard hypervisor/$(room)/*.cpp hypervisor/$(room)/*.S)) hypervisor/main.cpp
-HV_OBJECTS := $(patsubst hypervisor/%,$(BUILD)/hypervisor/%.o,$(HV_SOURCES))
+HV_SOURCES := $(foreach room,$(HV_ROOMS),$(wildcard hypervisor/$(room)/*.cpp)) hypervisor/main.cpp
+HV_ASSEMBLY := $(foreach room,$(HV_ROOMS),$(wildcard hypervisor/$(room)/*.S))
+# defines what the others' headers declare in another way
+HV_ALONE := hypervisor/base/mem.cpp
+HV_TOGETHER := $(filter-out $(HV_ALONE),$(HV_SOURCES))
+HV_OBJECTS := $(call room_objects,$(BUILD)/image,$(HV_TOGETHER)) $(HV_ALONE:%.cpp=$(BUILD)/image/%.o) $(HV_ASSEMBLY:%=$(BUILD)/image/%.o)
 HV_INCLUDES := -Ihypervisor -Iguest-abi
 HV_FLAGS := -std=c++23 -O2 -g -ffreestanding -fno-exceptions -fno-rtti -fPIE -fvisibility=hidden -mcmodel=small \
 	-mno-red-zone -mgeneral-regs-only -fno-threadsafe-statics -fno-asynchronous-unwind-tables -fno-stack-protector \
@@ -40,35 +64,18 @@ $(BUILD)/ringfort: $(HV_OBJECTS) hypervisor/ringfort.ld
 	@$(CXX) $(HV_LINK) -T hypervisor/ringfort.ld -o $@ $(HV_OBJECTS)
 
 # Other flags are other objects, so they depend on this file as well.
-$(BUILD)/hypervisor/%.cpp.o: hypervisor/%.cpp Makefile
-	@mkdir -p $(@D); echo "CXX   $<"
-	@$(CXX) $(HV_FLAGS) $(HV_INCLUDES) $(DEPENDENCIES) -c $< -o $@
+HV_CXX := $(CXX) $(HV_FLAGS) $(HV_INCLUDES)
+$(call compile_rooms,$(BUILD)/image,$(HV_TOGETHER),$(HV_CXX),Makefile)
 
-$(BUILD)/hypervisor/%.S.o: hypervisor/%.S
+$(BUILD)/image/%.o: %.cpp Makefile
+	@mkdir -p $(@D); echo "CXX   $<"
+	@$(HV_CXX) $(DEPENDENCIES) -c $< -o $@
+
+$(BUILD)/image/%.S.o: %.S
 	@mkdir -p $(@D); echo "AS    $<"
 	@$(CXX) -g $(HV_INCLUDES) $(DEPENDENCIES) -c $< -o $@
 
--include $(HV_OBJECTS:.o=.d)
-
-# ---- rooms -----------------------------------------------------------------------------------------------------------
-# Outside the hypervisor's image the files of a room are compiled together: what they include is read once. What a file keeps to
-# itself, in a nameless namespace, is therefore its room's.
-
-# What host tests do not watch in their own code, though in what they test: AddressSanitizer sees most of it, and compiling them
-# takes a third less.
-TESTS_UNWATCHED := -fno-sanitize=null,alignment,object-size,vptr
-
-# $(call room_objects,OUT,FILES): an object for each room that some of the files lie in.
-room_objects = $(patsubst %/,$(1)/%.o,$(sort $(dir $(2))))
-# $(call compile_rooms,OUT,FILES,COMPILER AND FLAGS,PREREQUISITES): how those are made. A room's object may set ROOM_FLAGS.
-compile_rooms = $(foreach room,$(sort $(dir $(2))),$(eval $(call \
-	compile_room,$(patsubst %/,$(1)/%,$(room)),$(foreach file,$(2),$(if $(filter $(room),$(dir $(file))),$(file))),$(3),$(4))))
-define compile_room
-$(1).o: $(2) $(4)
-	@mkdir -p $$(@D); echo "ROOM  $$@"
-	@printf '#include "%s"\n' $(strip $(2)) | $(3) $$(ROOM_FLAGS) $$(DEPENDENCIES) -MF $(1).d -MT $$@ -x c++ -c -o $$@ -
--include $(1).d
-endef
+-include $(HV_ALONE:%.cpp=$(BUILD)/image/%.d) $(HV_ASSEMBLY:%=$(BUILD)/image/%.d)
 
 # ---- other components ----------------------------------------------------------------------------------------------
 
@@ -151,4 +158,4 @@ run: deps
 
 .PHONY: clean
 clean:
-	rm -rf $(BUILD)/hypervisor $(BUILD)/ringfort $(BUILD)/tests $(BUILD)/dom0 $(BUILD)/host
+	rm -rf $(BUILD)/image $(BUILD)/ringfort $(BUILD)/tests $(BUILD)/dom0 $(BUILD)/host

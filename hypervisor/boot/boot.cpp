@@ -38,7 +38,6 @@ namespace {
 
 using log::Hex;
 
-constexpr std::uint64_t early_limit = 4ull << 30;
 /// Largest information that we copy: a few KiB are usual, EFI maps make it more.
 constexpr std::uint32_t information_limit = 1 << 20;
 

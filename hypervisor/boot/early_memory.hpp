@@ -8,6 +8,9 @@
 
 namespace rf::boot {
 
+/// Until the final page tables are loaded only this much of physical memory is mapped. Bytes.
+inline constexpr std::uint64_t early_limit = 4ull << 30;
+
 class EarlyMemory {
 public:
     /// Adds RAM; page borders are rounded inwards. Beyond the capacity memory is lost (counted).

@@ -29,8 +29,6 @@ namespace {
 constexpr std::uint64_t mib = 1 << 20;
 constexpr std::uint64_t gib = 1 << 30;
 constexpr std::uint64_t low_memory_end = mib;
-/// Until the final page tables are loaded only this much is mapped; the idle root must stay below it for starting CPUs.
-constexpr std::uint64_t early_limit = 4 * gib;
 /// RAM that the direct map has room for.
 constexpr std::uint64_t ram_limit = address_map::direct_map_end - address_map::direct_map;
 constexpr std::uint64_t large_page = cpu::page_entry::span(2);
@@ -39,6 +37,7 @@ constexpr std::uint64_t group_bytes = group_frames << page_shift; ///< of machin
 static_assert(group_frames * sizeof(std::uint16_t) == page_size);
 
 constinit EarlyMemory* early = nullptr;
+/// The idle root must stay below the first limit for starting CPUs.
 constinit std::uint64_t take_limit = early_limit;
 constinit MemoryFigures figures{};
 

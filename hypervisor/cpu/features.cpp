@@ -9,8 +9,6 @@ namespace {
 
 constinit Features collected;
 
-[[nodiscard]] constexpr bool bit(std::uint32_t word, unsigned number) { return word >> number & 1; }
-
 void read_identity(Features& f)
 {
     CpuidResult const zero = cpuid(0);

@@ -15,8 +15,6 @@ namespace {
 
 constinit std::array<std::uint64_t, max_cpus> view_slots{};
 
-[[nodiscard]] bool bit(std::uint32_t word, unsigned number) { return word >> number & 1; }
-
 [[nodiscard]] GuardFacts read_facts()
 {
     Features const& f = host();

@@ -112,6 +112,8 @@ struct CpuidResult {
     asm volatile("cpuid" : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx) : "a"(leaf), "c"(subleaf));
     return r;
 }
+/// Whether a word that it told has that bit.
+[[nodiscard]] constexpr bool bit(std::uint32_t word, unsigned number) { return word >> number & 1; }
 [[nodiscard]] inline std::uint64_t read_tsc()
 {
     std::uint32_t low, high;

@@ -13,26 +13,26 @@
 namespace rf::cpu {
 namespace {
 
-struct Slot {
+struct CallSlot {
     Atomic<std::uint64_t> callers{0};    ///< CPUs whose call this CPU has not run yet
     Atomic<std::uint64_t> unanswered{0}; ///< of the call below: who still has to run it
     CallFunction function = nullptr;
     void* argument = nullptr;
 };
 
-constinit PerCpu<Slot> slots;
+constinit PerCpu<CallSlot> call_slots;
 constinit Atomic<bool> stop_wanted{false};
 constinit Atomic<std::uint64_t> stopped{0};
 
 void answer_calls()
 {
-    Slot& own = slots.local();
+    CallSlot& own = call_slots.local();
     if (own.callers.load(relaxed) == 0)
         return;
     CpuId const self = current_id();
     CpuMask{own.callers.exchange(0, acq_rel)}.for_each([&](CpuId cpu) {
-        slots[cpu].function(slots[cpu].argument);
-        slots[cpu].unanswered.fetch_and(~(1ull << self), release);
+        call_slots[cpu].function(call_slots[cpu].argument);
+        call_slots[cpu].unanswered.fetch_and(~(1ull << self), release);
     });
 }
 
@@ -56,12 +56,12 @@ void call_on(CpuMask cpus, CallFunction function, void* argument)
 {
     CpuId const self = current_id();
     CpuMask const others = (cpus & online()) - CpuMask::of(self);
-    Slot& slot = slots[self];
+    CallSlot& slot = call_slots[self];
     slot.function = function;
     slot.argument = argument;
     slot.unanswered.store(others.bits(), release);
     others.for_each([&](CpuId cpu) {
-        if (slots[cpu].callers.fetch_or(1ull << self, std::memory_order_seq_cst) == 0)
+        if (call_slots[cpu].callers.fetch_or(1ull << self, std::memory_order_seq_cst) == 0)
             local_apic::send(cpu, vector::ipi);
     });
     if (cpus.contains(self))

@@ -17,14 +17,14 @@ namespace {
 /// Beyond this many pages a full flush is cheaper than single ones, also for what it costs afterwards.
 constexpr std::uint64_t single_page_limit = 32;
 
-struct Slot {
+struct FlushSlot {
     Atomic<std::uint64_t> askers{0};   ///< CPUs whose request this CPU has not answered yet
     Atomic<std::uint64_t> unanswered{0}; ///< of the request below: who still has to act
     FlushRange request;                ///< stable while `unanswered` is not empty
     Atomic<std::uint64_t> flushed{1};  ///< moment at which the last full flush began
 };
 
-constinit PerCpu<Slot> slots;
+constinit PerCpu<FlushSlot> flush_slots;
 /// Ticks with each full flush. Starts above the stamp of frames that were never used.
 constinit Atomic<std::uint64_t> flush_clock{1};
 constinit Atomic<std::uint64_t> online_cpus{0};
@@ -52,7 +52,7 @@ void flush_local()
 {
     std::uint64_t const moment = tick();
     drop_everything();
-    slots.local().flushed.store(moment, release);
+    flush_slots.local().flushed.store(moment, release);
 }
 
 void flush_page_local(std::uint64_t address) { invalidate_page(address); }
@@ -78,7 +78,7 @@ void load_root_and_flush(Mfn root)
     } else {
         write_cr3(root.value << page_shift);
     }
-    slots.local().flushed.store(moment, release);
+    flush_slots.local().flushed.store(moment, release);
 }
 
 void flush_cpus(CpuMask cpus, FlushRange range)
@@ -90,12 +90,12 @@ void flush_cpus(CpuMask cpus, FlushRange range)
             flush_local(range);
         return;
     }
-    Slot& slot = slots[self];
+    FlushSlot& slot = flush_slots[self];
     slot.request = range;
     slot.unanswered.store(others.bits(), release);
     others.for_each([&](CpuId cpu) {
         // One interrupt is enough for all that ask before it is answered.
-        if (slots[cpu].askers.fetch_or(1ull << self, ordered) == 0)
+        if (flush_slots[cpu].askers.fetch_or(1ull << self, ordered) == 0)
             local_apic::send(cpu, vector::ipi);
     });
     if (cpus.contains(self))
@@ -106,14 +106,14 @@ void flush_cpus(CpuMask cpus, FlushRange range)
 
 void answer_flush_requests()
 {
-    Slot& own = slots.local();
+    FlushSlot& own = flush_slots.local();
     if (own.askers.load(relaxed) == 0)
         return;
     CpuId const self = current_id();
     CpuMask const askers{own.askers.exchange(0, acq_rel)};
     askers.for_each([&](CpuId cpu) {
-        flush_local(slots[cpu].request);
-        slots[cpu].unanswered.fetch_and(~(1ull << self), release);
+        flush_local(flush_slots[cpu].request);
+        flush_slots[cpu].unanswered.fetch_and(~(1ull << self), release);
     });
 }
 
@@ -139,7 +139,7 @@ CpuMask filter_flushed_since(CpuMask cpus, std::uint32_t stamp)
     std::uint64_t const now = flush_clock.load(acquire);
     CpuMask stale;
     cpus.for_each([&](CpuId cpu) {
-        if (!flushed_since(slots[cpu].flushed.load(acquire), stamp, now))
+        if (!flushed_since(flush_slots[cpu].flushed.load(acquire), stamp, now))
             stale.add(cpu);
     });
     return stale;

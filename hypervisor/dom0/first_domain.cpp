@@ -22,7 +22,7 @@ namespace rf::dom0 {
 namespace {
 
 /// A failure that needs no more words than these.
-[[nodiscard]] std::unexpected<Errno> refuse(std::string_view what, Errno error)
+[[nodiscard]] std::unexpected<Errno> give_up(std::string_view what, Errno error)
 {
     log::error("Dom0: ", what, " (error ", error, ")");
     return fail(error);
@@ -66,19 +66,19 @@ namespace {
     configuration.max_vcpus = std::min(wanted, max_vcpus_per_domain);
     auto created = domain::Domain::create(domain_zero, configuration);
     if (!created)
-        return refuse("no memory for its own structures", created.error());
+        return give_up("no memory for its own structures", created.error());
     domain::Domain* const control = created->get();
     if (Status entered = domain::enter(std::move(*created)); !entered)
-        return refuse("no memory for the table of domains", entered.error());
+        return give_up("no memory for the table of domains", entered.error());
     for (VcpuId id = 0; id < configuration.max_vcpus; ++id)
         if (Status made = control->create_vcpu(id); !made)
-            return refuse("no memory for its virtual processors", made.error());
+            return give_up("no memory for its virtual processors", made.error());
     LockGuard guard(control->control_lock);
     auto const rights = control->own_rights();
     if (!rights)
-        return refuse("no memory for its rights", rights.error());
+        return give_up("no memory for its rights", rights.error());
     if (Status filled = dev::fill_control_rights(**rights, cpu::host().physical_address_bits); !filled)
-        return refuse("the hypervisor's own devices leave rights in too many pieces", filled.error());
+        return give_up("the hypervisor's own devices leave rights in too many pieces", filled.error());
     return control;
 }
 
@@ -122,7 +122,7 @@ void prepare_processor(domain::Vcpu& vcpu, BuiltImage const& image)
 {
     auto const modules = info.modules();
     if (modules.empty())
-        return refuse("no kernel was given: name it with module2 in the boot loader's entry", Errno::enoent);
+        return give_up("no kernel was given: name it with module2 in the boot loader's entry", Errno::enoent);
     Request request;
     request.kernel = {modules[0].start, modules[0].size};
     request.command_line = modules[0].command_line;
@@ -145,7 +145,7 @@ Status start_first_domain(boot::BootInfo const& info, unsigned processors)
     BuiltImage const image = TRY(build_image(control.memory, control.shared_info_frame(), request));
     boot::release_boot_memory(request.kernel.start, request.kernel.bytes);
     if (Status pinned = pin_root(control.space, image.root); !pinned)
-        return refuse("its first page tables are refused", pinned.error());
+        return give_up("its first page tables are refused", pinned.error());
     domain::Vcpu& first = *control.vcpu(0);
     prepare_processor(first, image);
     dev::console::leave_screen();

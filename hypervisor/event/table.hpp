@@ -154,6 +154,7 @@ private:
 
     void set_pending(Port port, Channel& channel);
     void set_pending_inline(Port port, Channel& channel);
+    [[gnu::cold]] void move_to_fifo(Port port, Channel& channel, Fifo& fifo);
     void finish(Port port, VcpuId id, VcpuEvents* target, Effect effect);
     void clear_pending(Port port, Channel& channel);
     [[nodiscard]] bool is_pending(Port port);

@@ -30,16 +30,21 @@ namespace rf::event {
 {
     VcpuId const id = channel.vcpu.load(acquire);
     VcpuEvents* const target = vcpus_[id].load(acquire); // a channel names a vCPU that there is
-    Fifo* fifo = fifo_.load();
-    if (!fifo) {
-        finish(port, id, target, two_level_.set_pending(port, target));
-        fifo = fifo_.load();
-        if (!fifo) [[likely]]
-            return;
-        // The domain went over to the FIFO meanwhile: see enter_fifo.
-        two_level_.clear_pending(port);
+    if (Fifo* const fifo = fifo_.load()) {
+        finish(port, id, target, fifo->set_pending(port, channel));
+        return;
     }
-    finish(port, id, target, fifo->set_pending(port, channel));
+    finish(port, id, target, two_level_.set_pending(port, target));
+    if (Fifo* const fifo = fifo_.load()) [[unlikely]]
+        move_to_fifo(port, channel, *fifo);
+}
+
+/// The domain went over to the FIFO while an event was made pending in the bitmap: see enter_fifo.
+void EventTable::move_to_fifo(Port port, Channel& channel, Fifo& fifo)
+{
+    two_level_.clear_pending(port);
+    VcpuId const id = channel.vcpu.load(acquire);
+    finish(port, id, vcpus_[id].load(acquire), fifo.set_pending(port, channel));
 }
 
 void EventTable::set_pending(Port port, Channel& channel) { set_pending_inline(port, channel); }

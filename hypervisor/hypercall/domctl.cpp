@@ -29,7 +29,7 @@ struct DomctlEntry {
 };
 
 /// Everything else answers -ENOSYS.
-constexpr std::array operations{
+constexpr std::array domctl_operations{
     DomctlEntry{xen::XEN_DOMCTL_destroydomain, Target::doomed, destroydomain},
     DomctlEntry{xen::XEN_DOMCTL_pausedomain, Target::doomed, pausedomain},
     DomctlEntry{xen::XEN_DOMCTL_unpausedomain, Target::other, unpausedomain},
@@ -88,8 +88,8 @@ constexpr std::array operations{
         return createdomain(op);
     if (op.cmd == xen::XEN_DOMCTL_getdomaininfo)
         return getdomaininfo(op);
-    auto const entry = std::ranges::find(operations, op.cmd, &DomctlEntry::command);
-    if (entry == operations.end())
+    auto const entry = std::ranges::find(domctl_operations, op.cmd, &DomctlEntry::command);
+    if (entry == domctl_operations.end())
         return fail(Errno::enosys);
     auto const domain = TRY(find_domain(caller, DomainId{op.domain}, entry->target));
     return entry->operation(*domain, op);

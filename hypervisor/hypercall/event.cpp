@@ -3,7 +3,7 @@
 #include "domain/table.hpp"
 #include "domain/vcpu.hpp"
 #include "event/registry.hpp"
-#include "guest/access.hpp"
+#include "hypercall/argument.hpp"
 #include "hypercall/handlers.hpp"
 #include "xen/event.h"
 
@@ -16,12 +16,6 @@ constexpr std::uint32_t closes_per_segment = 512;
 [[nodiscard]] DomainId resolve_self(Call& call, std::uint16_t id)
 {
     return DomainId{id} == domid_self ? call.domain.id() : DomainId{id};
-}
-
-template <class Argument>
-[[nodiscard]] Result<Argument> fetch_argument(Call& call)
-{
-    return guest::fetch<Argument>(call[1]);
 }
 
 /// Hands the argument with the new port back to the guest; a port that it cannot learn is closed again.

@@ -6,19 +6,13 @@
 #include "dev/pci.hpp"
 #include "domain/table.hpp"
 #include "domain/vcpu.hpp"
-#include "guest/access.hpp"
+#include "hypercall/argument.hpp"
 #include "hypercall/handlers.hpp"
 #include "pvcpu/mode.hpp"
 #include "xen/physdev.h"
 
 namespace rf::hypercall {
 namespace {
-
-template <class Argument>
-[[nodiscard]] Result<Argument> fetch_argument(Call& call)
-{
-    return guest::fetch<Argument>(call[1]);
-}
 
 Outcome set_iopl(Call& call)
 {

@@ -14,9 +14,7 @@
 namespace rf::hypercall {
 namespace {
 
-using Operation = xen::xen_platform_op;
-
-Outcome answer(Call& call, Operation const& operation, Status status)
+Outcome answer(Call& call, xen::xen_platform_op const& operation, Status status)
 {
     if (!status)
         return fail(status.error());
@@ -69,7 +67,7 @@ Outcome accept_quirk(xen::xenpf_platform_quirk const& quirk)
     }
 }
 
-Outcome perform(Call& call, Operation& operation)
+Outcome perform(Call& call, xen::xen_platform_op& operation)
 {
     auto& u = operation.u;
     switch (operation.cmd) {
@@ -98,7 +96,7 @@ Outcome perform(Call& call, Operation& operation)
 
 Outcome platform_op(Call& call)
 {
-    auto operation = TRY(guest::fetch<Operation>(call[0]));
+    auto operation = TRY(guest::fetch<xen::xen_platform_op>(call[0]));
     if (operation.interface_version != xen::XENPF_INTERFACE_VERSION)
         return fail(Errno::eacces);
     if (!call.domain.is_control())

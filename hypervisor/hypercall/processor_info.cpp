@@ -60,7 +60,7 @@ Status performance_states(std::uint32_t id, xen::xen_processor_performance const
 }
 
 /// _PDC: revision, count, capability bits. We offer what halting needs and nothing else.
-Status capabilities(std::uint64_t address)
+Status power_capabilities(std::uint64_t address)
 {
     constexpr std::uint32_t c1_halt = 1u << 1;
     guest::Array<std::uint32_t> const words(address, 3);
@@ -123,7 +123,7 @@ Status idle_times(xen::xenpf_getidletime& request)
 Status power_info(xen::xenpf_set_processor_pminfo const& info)
 {
     if (info.type == xen::XEN_PM_PDC)
-        return capabilities(info.u.pdc.address);
+        return power_capabilities(info.u.pdc.address);
     if (!knows_acpi_id(info.id))
         return fail(Errno::einval);
     switch (info.type) {

@@ -19,7 +19,7 @@ struct SysctlEntry {
 };
 
 /// Everything else answers -ENOSYS.
-constexpr std::array operations{
+constexpr std::array sysctl_operations{
     SysctlEntry{xen::XEN_SYSCTL_readconsole, sysctls::readconsole},
     SysctlEntry{xen::XEN_SYSCTL_physinfo, sysctls::physinfo},
     SysctlEntry{xen::XEN_SYSCTL_sched_id, sysctls::sched_id},
@@ -48,8 +48,8 @@ Outcome sysctl(Call& call)
         return fail(op.error());
     if (op->interface_version != xen::XEN_SYSCTL_INTERFACE_VERSION)
         return fail(Errno::eacces);
-    auto const entry = std::ranges::find(operations, op->cmd, &SysctlEntry::command);
-    if (entry == operations.end())
+    auto const entry = std::ranges::find(sysctl_operations, op->cmd, &SysctlEntry::command);
+    if (entry == sysctl_operations.end())
         return fail(Errno::enosys);
     auto const reply = entry->operation(*op);
     if (!reply)

@@ -118,7 +118,8 @@ void deliver_trap(Vcpu& vcpu, Registers& regs, unsigned vector, std::uint32_t er
     enter_handler(vcpu, regs, std::array<std::uint64_t, 1>{error_code}, traps.address(vector), traps.flags(vector) & xen::TRAP_INFO_MASK_EVENTS);
 }
 
-void deliver_page_fault(Vcpu& vcpu, Registers& regs, std::uint64_t address, std::uint32_t error_code)
+/// Apart, so that who finds nothing else to do with a fault needs no stack.
+[[gnu::noinline]] void deliver_page_fault(Vcpu& vcpu, Registers& regs, std::uint64_t address, std::uint32_t error_code)
 {
     shared(vcpu.events.info().arch.cr2).store(address, relaxed);
     deliver_trap(vcpu, regs, cpu::exception::page_fault, error_code);
