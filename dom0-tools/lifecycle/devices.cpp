@@ -11,7 +11,6 @@
 namespace rf::lifecycle {
 namespace {
 
-
 /// The backend directories of a domain: /local/domain/0/backend/<kind>/<domain>/<device>.
 Result<std::vector<std::string>> backends_of(Session& session, DomainId domain)
 {

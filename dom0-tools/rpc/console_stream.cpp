@@ -4,10 +4,6 @@
 #include <algorithm>
 
 namespace rf::rpc {
-namespace {
-
-}  // namespace
-
 ConsoleStream::ConsoleStream(::xen::xencons_interface* page, const ConsoleLimits& limits, Clock::time_point now)
     : page_(page), limits_(limits), output_(page->out, &page->out_prod, &page->out_cons, read_once(page->out_cons)),
       input_(page->in, &page->in_prod, &page->in_cons, read_once(page->in_prod)),

@@ -6,10 +6,6 @@
 #include "xen/domain_control.hpp"
 
 namespace rf::xen {
-namespace {
-
-}  // namespace
-
 Result<void> DomainControl::set_vcpu_context(DomainId domain, std::uint32_t vcpu, const ::xen::vcpu_guest_context& context)
 {
     auto buffer = privcmd_.buffer(sizeof context);

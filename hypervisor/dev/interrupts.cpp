@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: MIT
 #include "dev/interrupts.hpp"
 
-
 #include <algorithm>
 
 namespace rf::dev {

@@ -4,7 +4,6 @@
 #include "cpu/page_entry.hpp"
 #include "mm/m2p.hpp"
 
-
 namespace rf::mm {
 namespace {
 

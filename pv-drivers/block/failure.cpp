@@ -2,7 +2,6 @@
 #include "block/failure.hpp"
 
 #include <cstring>
-#include <utility>
 
 namespace rf::block {
 namespace {
@@ -24,15 +23,7 @@ std::string what(const DiskFailure& failure)
 
 std::optional<std::string> FailureReport::add(const DiskFailure& failure, Clock::time_point now)
 {
-    if (told_ && now - *told_ < pause) {
-        ++left_out_;
-        return std::nullopt;
-    }
-    told_ = now;
-    std::string line = what(failure) + ": " + (failure.error != 0 ? std::strerror(failure.error) : "the disk is shorter than it was");
-    if (const auto count = std::exchange(left_out_, 0); count != 0)
-        line += " (" + std::to_string(count) + " more failures since the last line)";
-    return line;
+    return ration_.tell(what(failure) + ": " + (failure.error != 0 ? std::strerror(failure.error) : "the disk is shorter than it was"), now);
 }
 
 }  // namespace rf::block

@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: MIT
 #pragma once
 /// What the operator hears of a disk that fails. The guest gets an error for each request and decides how many it makes, so
-/// the words are rationed: one line at once, then one for each pause at most, which counts what was left out.
+/// the words are rationed: one line at once, then one for each pause at most.
 
-#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <string>
 
 #include "block/disk_io.hpp"
+#include "xenbus/line_ration.hpp"
 
 namespace rf::block {
 
@@ -21,15 +21,14 @@ struct DiskFailure {
 
 class FailureReport {
 public:
-    using Clock = std::chrono::steady_clock;
+    using Clock = xenbus::LineRation::Clock;
     static constexpr std::chrono::seconds pause{10};
 
     /// A line for the operator, or nothing if it is too early for one.
     [[nodiscard]] std::optional<std::string> add(const DiskFailure& failure, Clock::time_point now);
 
 private:
-    std::optional<Clock::time_point> told_;
-    std::uint64_t left_out_ = 0;
+    xenbus::LineRation ration_{1, pause};
 };
 
 }  // namespace rf::block

@@ -12,7 +12,6 @@ namespace {
 
 namespace json = lifecycle::json;
 
-
 /// The facts in the order of the output. `text` is what xl prints, `value` what JSON holds.
 class Facts {
 public:

@@ -11,7 +11,6 @@ namespace {
 using lifecycle::DomainView;
 namespace json = lifecycle::json;
 
-
 json::object to_json(const DomainView& domain)
 {
     json::object object{

@@ -16,19 +16,27 @@ constexpr auto longest_wait = 60s;          ///< with nothing to do; also how lo
 constexpr auto evaluation_pause = 50ms;     ///< before a device in transition is looked at again
 constexpr auto store_pause = 500ms;         ///< between looks for a store that went away
 constexpr auto rest_limit = 10s;  ///< for I/O under way when the process is to end
+constexpr unsigned lines_at_once = 32;  ///< that the guest causes
+constexpr auto line_pause = 10s;        ///< then one in so long a time
 constexpr const char* introduced_event = "@introduceDomain";
 constexpr const char* released_event = "@releaseDomain";
 
 }  // namespace
 
 Service::Service(std::uint16_t domain, Resources resources, Reactor& reactor)
-    : domain_(domain), resources_(std::move(resources)), reactor_(reactor), began_(Clock::now())
+    : domain_(domain), resources_(std::move(resources)), reactor_(reactor), ration_(lines_at_once, line_pause), began_(Clock::now())
 {
 }
 
 void Service::log(const std::string& text) const
 {
     rpc::log(rpc::Severity::notice, "rf-backd " + std::to_string(domain_) + ": " + text);
+}
+
+void Service::log_of_guest(const std::string& text)
+{
+    if (const auto line = ration_.tell(text, Clock::now()))
+        log(*line);
 }
 
 Exit Service::run()
@@ -313,7 +321,7 @@ Result<void> Service::add_device(Kind kind, const std::string& name)
     auto paths = xenbus::read_paths(*resources_.store, type_of(kind), domain_, name);
     if (!paths && paths.error().code == EINVAL) {
         // The toolstack may be half-way through writing the device; the next event brings us back here.
-        log(paths.error().message);
+        log_of_guest(paths.error().message);
         return {};
     }
     if (!paths)
@@ -332,7 +340,7 @@ std::unique_ptr<xenbus::Device> Service::make_device(Kind kind, std::uint32_t nu
                                                      xenbus::Server*& server)
 {
     const auto logger = [this, name = std::string(type_of(kind)) + " " + std::to_string(number)](const std::string& text) {
-        log(name + ": " + text);
+        log_of_guest(name + ": " + text);
     };
     const xen::DomainId domain(domain_);
     std::unique_ptr<xenbus::Backend> backend;

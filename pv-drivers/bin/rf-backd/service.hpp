@@ -18,6 +18,7 @@
 #include "bin/rf-backd/store_connection.hpp"
 #include "xenbus/device.hpp"
 #include "xenbus/event_gate.hpp"
+#include "xenbus/line_ration.hpp"
 
 namespace rf::backd {
 
@@ -79,11 +80,14 @@ private:
     [[nodiscard]] Result<void> remove(std::map<std::string, Entry>::iterator entry);
     void collect_ports(Entry& entry);
     void log(const std::string& text) const;
+    /// The same for what the guest may cause as often as it likes.
+    void log_of_guest(const std::string& text);
     void come_to_rest();
 
     std::uint16_t domain_;
     Resources resources_;
     Reactor& reactor_;
+    xenbus::LineRation ration_;
     std::map<std::string, Entry> entries_;  ///< by backend directory
     std::map<xen::LocalPort, Port> ports_;
     std::vector<xen::LocalPort> fired_;     ///< in this round

@@ -5,7 +5,6 @@
 
 using namespace rf::runtime;
 
-
 void guest_main()
 {
     const std::uint64_t begun = rf::bench::ticks();

@@ -163,7 +163,7 @@ TEST(FailureReport, OneLineAtOnceThenOneInEachPause)
     for (int i = 0; i < 41; ++i)
         EXPECT_EQ(report.add({Kind::write, 512, EIO}, now += std::chrono::milliseconds(100)), std::nullopt);
     now += FailureReport::pause;
-    EXPECT_EQ(report.add({Kind::sync, 0, ENOSPC}, now), "cannot sync the disk: No space left on device (41 more failures since the last line)");
+    EXPECT_EQ(report.add({Kind::sync, 0, ENOSPC}, now), "cannot sync the disk: No space left on device (41 lines since the last one were left out)");
     now += FailureReport::pause;
     EXPECT_EQ(report.add({Kind::discard, 1024, EIO}, now), "cannot discard from sector 2: Input/output error");
     now += FailureReport::pause;
