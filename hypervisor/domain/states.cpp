@@ -13,6 +13,8 @@
 #include "time/clock.hpp"
 #include "time/timer.hpp"
 
+#include <algorithm>
+
 namespace rf::domain {
 namespace {
 
@@ -26,11 +28,13 @@ void log_registers(Vcpu const& vcpu, xen::cpu_user_regs const& regs)
               " rax ", Hex{regs.rax}, " rdi ", Hex{regs.rdi}, " rsi ", Hex{regs.rsi}, " entered by ", regs.entry_vector);
 }
 
-void log_vcpu(Vcpu const& vcpu, Nanoseconds now)
+void log_vcpu(Vcpu const& vcpu)
 {
+    Nanoseconds const now = time::now(); // writing the lines before this one took its time
     xen::vcpu_runstate_info const account = vcpu.runstate().at(now);
+    Nanoseconds const since = std::min(now, account.state_entry_time);
     bool const loaded = vcpu.loaded_cpu() < max_cpus;
-    log::info(vcpu.domain().id(), "v", vcpu.id(), ": ", state_names[account.state & 3], " for ns ", now - account.state_entry_time, " at cpu ", vcpu.cpu(),
+    log::info(vcpu.domain().id(), "v", vcpu.id(), ": ", state_names[account.state & 3], " for ns ", now - since, " at cpu ", vcpu.cpu(),
               loaded ? ", loaded" : "", vcpu.is_blocked() ? ", sleeps" : "", vcpu.is_paused() ? ", paused" : "",
               vcpu.events.upcall_pending() ? ", event pending" : "", vcpu.events.upcall_masked() ? ", events masked" : "", ", polls ", vcpu.events.polled());
     if (Nanoseconds const deadline = vcpu.time.singleshot_deadline(); deadline != never)
@@ -61,7 +65,7 @@ void log_states()
     Nanoseconds const now = time::now();
     sched::scheduler.report(now);
     cpu::online().for_each([&](CpuId cpu) { log_next_timer(cpu, now); });
-    for_each([&](Domain& domain) { domain.for_each_vcpu([&](Vcpu& vcpu) { log_vcpu(vcpu, now); }); });
+    for_each([&](Domain& domain) { domain.for_each_vcpu([&](Vcpu& vcpu) { log_vcpu(vcpu); }); });
     cpu::call_on(cpu::online(), log_loaded, nullptr);
 }
 
