@@ -53,7 +53,7 @@ TEST_F(Store, OutlivesItsProcessAndSpeaksToDebiansClients) {
         "done\n"
         "echo $wrote > /tmp/wrote", 120s);
     EXPECT_EQ(run("cat /tmp/wrote"), "20");
-    run("kill -INT $(cat /tmp/pinger)");
+    end_ping("$(cat /tmp/pinger)");
     EXPECT_EQ(unanswered_pings("/tmp/pings"), "") << run("tail -n 3 /tmp/pings");
     EXPECT_EQ(run(backend), backend_before) << "the guest's backend was started anew";
     EXPECT_EQ(status_of("(for round in $(seq 20); do [ \"$(xenstore-read /tool/story/r$round)\" = $round ] || exit 1; done)"), "0");

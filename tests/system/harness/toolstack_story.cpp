@@ -46,9 +46,10 @@ void ToolstackStory::expect_refusal(const std::string& command, int status, cons
     EXPECT_EQ(std::count(result->output.begin(), result->output.end(), '\n'), 1) << command << " says more than one line: " << result->output;
 }
 
-std::string ToolstackStory::unanswered_pings(const std::string& file) {
-    return run("sed -n 's/.*seq=\\([0-9]*\\) .*/\\1/p' " + file + " | sort -n | awk 'BEGIN { due = 0 } { for (; due < $1; ++due) print due; due = $1 + 1 } "
-               "END { if (NR == 0) print \"no answer at all\" }'");
+std::string ToolstackStory::unanswered_pings(const std::string& file, unsigned under_way) {
+    return run("awk '/ seq=/ { sub(/.* seq=/, \"\"); answered[$1 + 0] = 1; if ($1 >= due) due = $1 + 1 } /packets transmitted/ { sent = $1 } END { "
+               "if (due == 0) print \"no answer at all\"; if (sent == 0) print \"the ping did not end\"; "
+               "for (i = 0; i < due; ++i) if (!(i in answered)) print i; if (sent > due + " + std::to_string(under_way) + ") print \"none after\", due - 1, \"of\", sent }' " + file);
 }
 
 void ToolstackStory::expect_nothing_left(const std::string& before, long grown) {

@@ -27,9 +27,11 @@ protected:
     std::string leftovers() { return run("leftovers", std::chrono::seconds{120}); }
     /// The number of a running domain, or "" after a reported failure.
     std::string number_of(const std::string& name) { return run("rf domid " + name); }
-    /// Numbers of the requests in a ping's output in Dom0 that were never answered, though a later one was: what was under way when
-    /// the ping was ended is no loss. "" is well; an output without any answer is not.
-    std::string unanswered_pings(const std::string& file);
+    /// Ends a ping in Dom0, `process` in the shell's words, and waits until it has written its summary.
+    void end_ping(const std::string& process) { run("pid=" + process + "; kill -INT $pid; while [ -d /proc/$pid ]; do usleep 50000; done"); }
+    /// Numbers of the requests in an ended ping's output in Dom0 that were never answered. The last `under_way` may have been under
+    /// way when it ended. "" is well; an output without any answer is not.
+    std::string unanswered_pings(const std::string& file, unsigned under_way = 2);
     /// Runs a command that must fail with `status` and say `message` (a part of what it says).
     void expect_refusal(const std::string& command, int status, const std::string& message);
     /// What domains may leave behind is as `before` (an answer of `leftovers`), but for at most `grown` free pages: those by

@@ -5,6 +5,7 @@
 #include "cpu/insn.hpp"
 
 #include <string>
+#include <string_view>
 
 namespace rf::dev {
 
@@ -19,6 +20,13 @@ public:
     std::uint32_t in(std::uint16_t port, unsigned) override
     {
         switch (port - base) {
+        case 0: {
+            if (waiting.empty())
+                return 0;
+            char const next = waiting.front();
+            waiting.erase(0, 1);
+            return static_cast<std::uint8_t>(next);
+        }
         case 2: {
             bool const asks = transmit_pending;
             transmit_pending = false; // reading acknowledges
@@ -28,7 +36,7 @@ public:
             ++polls;
             if (ready_after > 0 && --ready_after == 0)
                 empty = true;
-            return empty ? 0x60 : 0;
+            return (empty ? 0x60u : 0u) | (waiting.empty() ? 0u : 1u);
         case 7: return scratch;
         default: return 0;
         }
@@ -69,6 +77,8 @@ public:
         if (interrupts & 2)
             transmit_pending = true;
     }
+    /// Characters arrive.
+    void type(std::string_view text) { waiting += text; }
     [[nodiscard]] bool interrupt_line() const { return transmit_pending; }
 
     std::string line;           ///< what came out
@@ -84,6 +94,7 @@ private:
     bool transmit_pending = false;
     unsigned in_fifo = 0;
     std::uint32_t scratch = 0;
+    std::string waiting;
 };
 
 inline std::string without_returns(std::string text)

@@ -115,5 +115,25 @@ TEST_F(ConsoleIo, GuestsNeverWaitAndSayFewLinesAtOnce)
     dev::options.guest_log_level = log::Level::warning;
 }
 
+TEST_F(ConsoleIo, WhatIsTypedIsDom0sAlone)
+{
+    std::array<char, 16> typed{};
+    auto const read = [&](std::uint64_t count, std::uint64_t at) {
+        return once(hypercall::console_io, {xen::CONSOLEIO_read, count, at}).result();
+    };
+    EXPECT_EQ(read(typed.size(), address(typed.data())), 0) << "nobody typed";
+    EXPECT_EQ(read(1u << 31, address(typed.data())), to_guest(Errno::einval));
+    uart.type("ls");
+    ASSERT_TRUE(dev::console::input_is_polled());
+    dev::console::poll();
+    EXPECT_EQ(read(1, address(typed.data())), 1);
+    EXPECT_EQ(read(typed.size(), address(typed.data() + 1)), 1);
+    EXPECT_EQ(std::string_view(typed.data(), 3), std::string_view("ls\0", 3));
+    EXPECT_EQ(once(hypercall::console_io, {7, 0, 0}).result(), to_guest(Errno::enosys));
+    EXPECT_EQ(write(address(typed.data()), 1u << 31).result(), to_guest(Errno::einval));
+    caller = guest;
+    EXPECT_EQ(read(typed.size(), address(typed.data())), to_guest(Errno::eperm));
+}
+
 } // namespace
 } // namespace rf::hypercall_tests

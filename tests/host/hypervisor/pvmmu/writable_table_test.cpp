@@ -77,5 +77,37 @@ TEST_F(WritableTables, PartOfAnEntryIsJudgedAsTheWholeThatItMakes)
     EXPECT_EQ(state(a[5]).references(), 1u);
 }
 
+TEST_F(WritableTables, WhatAStoreReplacesComesIntoTheRegisterThatAsksForIt)
+{
+    std::uint64_t const old = slot(a[3], 5);
+    regs.rax = 0x1234;
+    regs.rcx = entry(a[40], readable);
+    static std::vector<std::uint8_t> const compare_rax{0x48, 0x0f, 0xb1, 0x0f}; // cmpxchg %rcx, (%rdi)
+    ASSERT_EQ(execute(compare_rax, 5 * 8, a[3]), TableWrite::done);
+    EXPECT_EQ(regs.rax, old) << "it was another";
+    EXPECT_EQ(slot(a[3], 5), old);
+    ASSERT_EQ(execute(compare_rax, 5 * 8, a[3]), TableWrite::done);
+    EXPECT_EQ(Entry{slot(a[3], 5)}.frame(), a[40]);
+    regs.rax = ~0ull << 32; // its lower half is an entry that maps nothing
+    std::uint64_t const now = slot(a[3], 5);
+    ASSERT_EQ(execute({0x87, 0x07}, 5 * 8, a[3]), TableWrite::done); // xchg %eax, (%rdi)
+    EXPECT_EQ(regs.rax, now & 0xffffffff);
+    EXPECT_EQ(slot(a[3], 5), now & ~0xffffffffull);
+}
+
+TEST_F(WritableTables, NeitherAbsentPagesNorAbsentCodeAreLookedInto)
+{
+    regs.rax = 0;
+    ASSERT_EQ(execute(store_rax, 5 * 8, a[3]), TableWrite::done);
+    EXPECT_EQ(execute(store_rax, 0, a[5]), TableWrite::not_ours) << "nothing is mapped there any more";
+    regs.rdi = 3 * page_size;
+    for (std::uint64_t const code : {std::uint64_t{0xffff'8300'0000'0000}, ~std::uint64_t{0}, std::uint64_t{0x10}}) {
+        regs.rip = code;
+        EXPECT_EQ(pvcpu::emulate_table_write(a.vcpu(), regs, GuestVirtual{regs.rdi}), TableWrite::not_ours);
+        EXPECT_EQ(regs.rip, code);
+    }
+    audit_is_clean("after no store");
+}
+
 } // namespace
 } // namespace rf::pvmmu_tests
