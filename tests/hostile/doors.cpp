@@ -62,6 +62,8 @@ void ask_for_memory(std::uint64_t operation)
     (void)self().arguments();
     auto* const reservation = reinterpret_cast<xen::xen_memory_reservation*>(self().argument_page());
     const std::span list{self().argument_page() + list_from, World::argument_words - list_from};
+    // Who begins far behind the list's start is told of frames outside of it, and we would not know them as ours.
+    operation = (operation & 0x3f) | (operation >> 6) % (list.size() / 2) << 6;
     for (std::size_t i = 0; i < list.size(); ++i)
         list[i] = nothing_yet + i;
     reservation->extent_start = handle_of(list.data());

@@ -101,6 +101,21 @@ TEST_F(Memory, LongPopulateIsContinuedAndStillCountsAll)
     EXPECT_EQ(guest->memory.pages(), 3000u);
 }
 
+TEST_F(Memory, WhoAsksForLessMeanwhileIsToldWhatItGot)
+{
+    caller = guest;
+    std::vector<std::uint64_t> list(3000);
+    auto request = extents(list, 0, domid_self);
+    auto const first = once(hypercall::memory_op, {xen::XENMEM_increase_reservation, address(&request)});
+    ASSERT_TRUE(first.is_again());
+    std::uint64_t const got = guest->memory.pages();
+    ASSERT_GT(got, 2u);
+    request.nr_extents = 2;
+    auto const second = once(hypercall::memory_op, first.next_arguments());
+    ASSERT_FALSE(second.is_again());
+    EXPECT_EQ(second.result(), static_cast<std::int64_t>(got));
+}
+
 TEST_F(Memory, DecreaseTakesOnlyOwnFramesAndOnlyOnce)
 {
     auto frames = populate(*guest, 4);
