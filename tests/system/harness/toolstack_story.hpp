@@ -28,7 +28,7 @@ protected:
     /// The number of a running domain, or "" after a reported failure.
     std::string number_of(const std::string& name) { return run("rf domid " + name); }
     /// Ends a ping in Dom0, `process` in the shell's words, and waits until it has written its summary.
-    void end_ping(const std::string& process) { run("pid=" + process + "; kill -INT $pid; while [ -d /proc/$pid ]; do usleep 50000; done"); }
+    void end_ping(const std::string& process) { run("pid=" + process + "; kill -INT $pid && while [ -d /proc/$pid ]; do usleep 50000; done"); }
     /// Numbers of the requests in an ended ping's output in Dom0 that were never answered. The last `under_way` may have been under
     /// way when it ended. "" is well; an output without any answer is not.
     std::string unanswered_pings(const std::string& file, unsigned under_way = 2);
