@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: MIT
 #include "lifecycle/backend_process.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstring>
@@ -21,6 +22,7 @@ using builder::Kind;
 using builder::fail;
 
 constexpr auto process_poll = std::chrono::milliseconds(10);
+constexpr auto end_patience = std::chrono::seconds(1);  ///< it ends by itself when its devices are closed
 constexpr auto kill_patience = std::chrono::seconds(2);
 constexpr int inherited_descriptor = 3;
 
@@ -72,6 +74,16 @@ pid_t BackendProcess::recorded_process() const
     return process > 1 ? process : 0;
 }
 
+void BackendProcess::send(int signal) const
+{
+    // Fix the process first, then see that the lock is still held: it is the right one, not a later user of the number.
+    const int handle = static_cast<int>(::syscall(SYS_pidfd_open, recorded_process(), 0));
+    if (handle >= 0 && is_running())
+        (void)::syscall(SYS_pidfd_send_signal, handle, signal, nullptr, 0);
+    if (handle >= 0)
+        ::close(handle);
+}
+
 void BackendProcess::stop(std::chrono::steady_clock::time_point deadline) const
 {
     const std::string path = lock_path();
@@ -85,13 +97,11 @@ void BackendProcess::stop(std::chrono::steady_clock::time_point deadline) const
         }
         return true;
     };
+    // It may have begun when its devices were gone already, and wait for others; or nobody could tell it of their end.
+    if (!ends_until(std::min(deadline, std::chrono::steady_clock::now() + end_patience)))
+        send(SIGTERM);
     if (!ends_until(deadline)) {
-        // Fix the process first, then see that the lock is still held: it is the right one, not a later user of the number.
-        const int handle = static_cast<int>(::syscall(SYS_pidfd_open, recorded_process(), 0));
-        if (handle >= 0 && is_running())
-            (void)::syscall(SYS_pidfd_send_signal, handle, SIGKILL, nullptr, 0);
-        if (handle >= 0)
-            ::close(handle);
+        send(SIGKILL);
         (void)ends_until(std::chrono::steady_clock::now() + kill_patience);
     }
     ::unlink(path.c_str());

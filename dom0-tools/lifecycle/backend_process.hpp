@@ -19,13 +19,14 @@ public:
     /// Starts `program --domain N` unless one runs. Yields the new process id, or 0.
     [[nodiscard]] builder::Result<pid_t> start(const std::string& program) const;
     [[nodiscard]] bool is_running() const;
-    /// Waits for it to end by itself; kills it at the deadline. Removes the lock file.
+    /// Waits a second for it to end by itself, then asks it to, and kills it at the deadline. Removes the lock file.
     void stop(std::chrono::steady_clock::time_point deadline) const;
 
 private:
     [[nodiscard]] std::string lock_name() const { return "backend-" + std::to_string(domain_.value); }
     [[nodiscard]] std::string lock_path() const { return state_.root() + "/locks/" + lock_name(); }
     [[nodiscard]] pid_t recorded_process() const;
+    void send(int signal) const;
 
     const StateDirectory& state_;
     xen::DomainId domain_;

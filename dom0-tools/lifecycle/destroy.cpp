@@ -10,6 +10,7 @@
 namespace rf::lifecycle {
 namespace {
 
+constexpr auto store_patience = std::chrono::seconds(5);
 constexpr auto closing_patience = std::chrono::seconds(10);
 constexpr auto process_patience = std::chrono::seconds(10);
 constexpr auto memory_patience = std::chrono::seconds(10);
@@ -37,7 +38,10 @@ Result<void> wait_until_gone(Session& session, DomainId id)
 
 Result<void> remove_traces(Session& session, const StateDirectory& state, DomainId id)
 {
-    const auto stuck = remove_devices(session, id, Clock::now() + closing_patience);
+    auto stuck = remove_devices(session, id, Clock::now() + closing_patience);
+    // The store may have died, and be the very reason for this removal; without it nobody tells the backend to end.
+    if (!stuck && session.regain_store(Clock::now() + store_patience))
+        stuck = remove_devices(session, id, Clock::now() + closing_patience);
     BackendProcess(state, id).stop(Clock::now() + process_patience);
     const std::string home = domain_path(id);
     const auto vm = BUILD_TRY(session.store.read_if_exists(home + "/vm"));

@@ -3,8 +3,14 @@
 
 #include <algorithm>
 #include <poll.h>
+#include <thread>
 
 namespace rf::lifecycle {
+namespace {
+
+constexpr auto connect_pause = std::chrono::milliseconds(50);
+
+}  // namespace
 
 Result<xen::Privcmd> open_hypervisor()
 {
@@ -35,6 +41,19 @@ Result<bool> Session::wait_for_store(std::chrono::steady_clock::time_point deadl
         pollfd entry{store.descriptor(), POLLIN, 0};
         (void)::poll(&entry, 1, static_cast<int>(std::min<long long>(left, 60000)));  // an early return only means another turn
     }
+}
+
+bool Session::regain_store(std::chrono::steady_clock::time_point deadline)
+{
+    while (!store.read_if_exists("/local")) {
+        if (std::chrono::steady_clock::now() >= deadline)
+            return false;
+        if (auto another = rpc::StoreClient::connect())
+            store = std::move(*another);
+        else
+            std::this_thread::sleep_for(connect_pause);
+    }
+    return true;
 }
 
 }  // namespace rf::lifecycle

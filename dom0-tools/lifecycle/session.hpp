@@ -34,6 +34,9 @@ struct Session {
 
     /// Waits until the store reports anything, at most until `deadline`; false at the deadline.
     [[nodiscard]] Result<bool> wait_for_store(std::chrono::steady_clock::time_point deadline);
+    /// Whether the store answers. If the connection has broken, connects again until `deadline`: whoever restarts the store needs
+    /// a moment, and its successor has the whole tree. Watches and transactions of the old connection are lost.
+    [[nodiscard]] bool regain_store(std::chrono::steady_clock::time_point deadline);
 };
 
 /// Opens only the hypervisor's door.

@@ -8,7 +8,8 @@
 // interface.
 //
 // RF_DEATHS says how many points of each operation are tried; 0: every system call before which the world may have changed
-// (hours). RF_DEATHS_OF names processes, RF_DEATHS_AT operations, separated by commas.
+// (hours). RF_DEATHS_OF names processes, RF_DEATHS_AT operations, separated by commas; RF_DEATHS_PART=K/N takes every Nth point
+// from the Kth, so that N machines share them.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -28,6 +29,11 @@ constexpr long grown_tables = 8;
 int points() {
     const char* const text = std::getenv("RF_DEATHS");
     return text ? std::atoi(text) : usual_points;
+}
+
+std::string part() {
+    const char* const text = std::getenv("RF_DEATHS_PART");
+    return text ? text : "1/1";
 }
 
 /// The words of the variable, separated by commas, or all.
@@ -60,7 +66,7 @@ protected:
     }
     void expect_survival(const std::string& who, const std::string& operation) {
         SCOPED_TRACE(who + ", " + operation);
-        const auto said = run("deaths " + who + " " + operation + " " + std::to_string(points()), points() == 0 ? 36000s : 900s);
+        const auto said = run("deaths " + who + " " + operation + " " + std::to_string(points()) + " " + part(), points() == 0 ? 36000s : 900s);
         ASSERT_FALSE(HasFailure());
         const auto last = said.substr(said.rfind('\n') + 1);
         std::printf("%s\n", last.c_str());

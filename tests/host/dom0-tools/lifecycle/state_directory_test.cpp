@@ -23,6 +23,22 @@ class StateDirectoryTest : public ::testing::Test {
 protected:
     ~StateDirectoryTest() override { std::filesystem::remove_all(state.root()); }
 
+    /// A backend that handles the signal so, and lives on until it ends.
+    std::string write_backend(const std::string& on_terminate)
+    {
+        std::filesystem::create_directories(state.root());
+        const std::string program = state.root() + "/backend";
+        std::ofstream(program) << "#!/bin/sh\n[ \"$1 $2\" = '--domain 7' ] || exit 1\ntrap '" << on_terminate << "' TERM\n: > '" << state.root()
+                               << "/ready'\nwhile :; do sleep 0.1 3>&-; done\n";
+        std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+        return program;
+    }
+    void wait_until_ready() const
+    {
+        for (int i = 0; i < 1000 && !std::filesystem::exists(state.root() + "/ready"); ++i)
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+
     StateDirectory state{"/tmp/rf-state-test." + std::to_string(::getpid())};
     const DomainRecord record{xen::DomainId(7), "web", *config::parse_uuid("00112233445566778899aabbccddeeff"), Stage::running,
                               "<domain>\n\"quoted\" \xc3\xa9\n</domain>", "/etc/web.xml", 1700000000, 2};
@@ -197,10 +213,7 @@ TEST_F(StateDirectoryTest, ALockEndsWithItsProcess)
 
 TEST_F(StateDirectoryTest, ABackendProcessIsStartedOnceAndStopped)
 {
-    const std::string program = state.root() + "/backend";
-    std::filesystem::create_directories(state.root());
-    std::ofstream(program) << "#!/bin/sh\n[ \"$1 $2\" = '--domain 7' ] || exit 1\nexec sleep 1000\n";
-    std::filesystem::permissions(program, std::filesystem::perms::owner_all);
+    const std::string program = write_backend("");
     const BackendProcess backend(state, xen::DomainId(7));
     EXPECT_FALSE(backend.is_running());
     const auto started = backend.start(program);
@@ -208,15 +221,30 @@ TEST_F(StateDirectoryTest, ABackendProcessIsStartedOnceAndStopped)
     ASSERT_GT(*started, 0);
     EXPECT_TRUE(backend.is_running());
     EXPECT_EQ(backend.start(program).value_or(-1), 0);
+    wait_until_ready();
     backend.stop(std::chrono::steady_clock::now());
     int status = 0;
     EXPECT_EQ(::waitpid(*started, &status, 0), *started);
     EXPECT_TRUE(WIFSIGNALED(status) && WTERMSIG(status) == SIGKILL);
-    EXPECT_FALSE(backend.is_running());
     EXPECT_FALSE(std::filesystem::exists(state.root() + "/locks/backend-7"));
     const auto missing = backend.start("/nonexistent/rf-backd");
     ASSERT_FALSE(missing);
     EXPECT_NE(missing.error().what.find("/nonexistent/rf-backd"), std::string::npos);
+    EXPECT_FALSE(backend.is_running());
+}
+
+/// It may have been started for devices that were gone before it looked, and would wait for others.
+TEST_F(StateDirectoryTest, ABackendProcessThatDoesNotEndIsAskedToBeforeItIsKilled)
+{
+    const std::string program = write_backend("exit 3");
+    const BackendProcess backend(state, xen::DomainId(7));
+    const auto started = backend.start(program);
+    ASSERT_TRUE(started) << started.error().what;
+    wait_until_ready();
+    backend.stop(std::chrono::steady_clock::now() + std::chrono::seconds(30));
+    int status = 0;
+    EXPECT_EQ(::waitpid(*started, &status, WNOHANG), *started) << "stopped, and still there";
+    EXPECT_TRUE(WIFEXITED(status) && WEXITSTATUS(status) == 3);
     EXPECT_FALSE(backend.is_running());
 }
 
